@@ -1,0 +1,39 @@
+# Each target makes .venv with the tested versions first; a second call finds it ready.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: run test lint gallery docs bench clean
+
+run: .venv/.package  ## train, measure and draw the information plane into runs/
+	$(BIN)/infotheory plane
+
+test: .venv/.dev  ## all tests
+	$(BIN)/python -m pytest
+
+lint: .venv/.dev  ## style, types and the floors of the architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+gallery: .venv/.dev  ## run every example; each asserts its claim
+	for page in examples/plot_*.py; do MPLBACKEND=agg $(BIN)/python $$page || exit 1; done
+
+docs: .venv/.dev  ## the site, into docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+bench: .venv/.dev  ## side by side with other packages
+	for page in benchmarks/[a-z]*.py; do $(BIN)/python $$page || exit 1; done
+
+clean:
+	rm -rf .venv build dist *.egg-info docs/_build docs/gallery
+
+.venv/.package: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) -e .
+	touch $@
+
+.venv/.dev: .venv/.package
+	$(PIP) -e .[dev]
+	touch $@

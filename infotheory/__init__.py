@@ -1,0 +1,96 @@
+"""What a neural network knows: entropy, mutual information and how they change in training.
+
+The names below are the public interface. Importing this package does no work: each name is
+looked up when it is first used, so that neither torch nor numba is loaded before it is needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:  # for editors and type checkers alone
+    from infotheory.estimate import Estimate, InfotheoryWarning
+    from infotheory.record.recorder import Recorder
+    from infotheory.record.run import Run, load
+    from infotheory.record.schedule import at, every, log_spaced
+    from infotheory.registry import Measure, measure
+    from infotheory.uncertainty import (
+        Interval,
+        PermutationTest,
+        confidence_interval,
+        permutation_test,
+    )
+    from infotheory.verbs import entropy, methods, mutual_information
+
+_HOMES = {
+    "Estimate": "estimate",
+    "InfotheoryWarning": "estimate",
+    "Measure": "registry",
+    "Recorder": "record.recorder",
+    "Run": "record.run",
+    "Interval": "uncertainty",
+    "PermutationTest": "uncertainty",
+    "at": "record.schedule",
+    "confidence_interval": "uncertainty",
+    "entropy": "verbs",
+    "every": "record.schedule",
+    "load": "record.run",
+    "log_spaced": "record.schedule",
+    "measure": "registry",
+    "methods": "verbs",
+    "mutual_information": "verbs",
+    "permutation_test": "uncertainty",
+}
+
+__all__ = [
+    "Estimate",
+    "InfotheoryWarning",
+    "Interval",
+    "Measure",
+    "PermutationTest",
+    "Recorder",
+    "Run",
+    "at",
+    "confidence_interval",
+    "entropy",
+    "every",
+    "load",
+    "log_spaced",
+    "measure",
+    "methods",
+    "mutual_information",
+    "permutation_test",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _HOMES:
+        found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    else:
+        found = _module_or_estimator(name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _module_or_estimator(name: str) -> Any:
+    """A module of the package, or `<method>_<quantity>` of the register."""
+    if importlib.util.find_spec(f"{__name__}.{name}") is not None:
+        return importlib.import_module(f"{__name__}.{name}")
+    from infotheory import checks, registry
+
+    for entry in registry.entries():
+        if name == f"{entry.method}_{entry.quantity}":
+            return entry.function
+    close = checks.near_misses(name, __all__, 1)
+    meant = f". Did you mean {close[0]!r}?" if close else ""
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{meant}")

@@ -1,0 +1,232 @@
+"""What an argument must be: shapes, finiteness, ranges, seeds, and one form of error."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import numbers
+import sys
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "choice",
+    "codes",
+    "generator",
+    "integer",
+    "is_tensor",
+    "near_misses",
+    "number",
+    "real",
+    "same_length",
+]
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is a torch tensor; torch is asked only if somebody has imported it already."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
+def real(x: Any, name: str) -> Any:
+    """Samples of a real variable as a C-contiguous (n, d) array of float32 or float64.
+
+    Lists, pandas objects, integers, half precision, strided and read-only arrays are converted;
+    a CUDA tensor stays on its device. Whatever cannot be a sample is an error that says so.
+    """
+    x = _array(x, name)
+    if is_tensor(x):
+        return _real_tensor(x, name)
+    if x.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers; got dtype {x.dtype}.{_cure(x.dtype)}")
+    x = _two_dimensional(x, name)
+    dtype = x.dtype.type if x.dtype in (np.float32, np.float64) else np.float64
+    x = np.require(x, dtype, ["C", "A", "W"])
+    # One pass without a temporary: a finite sum proves every term finite. An infinite one may
+    # only be an overflow of finite terms, so it is no proof of the contrary.
+    with np.errstate(over="ignore", invalid="ignore"):
+        proven = math.isfinite(x.sum())
+    if not proven:
+        _refuse_non_finite(np.isfinite(x), name)
+    return x
+
+
+def codes(x: Any, name: str) -> Any:
+    """Samples of a discrete variable as an (n,) or (n, d) array of integers; a row is a symbol.
+
+    Strings are numbered in sorted order; floats are accepted only where each is a whole number.
+    """
+    x = _array(x, name)
+    if is_tensor(x):
+        if x.is_floating_point() or x.is_complex():
+            raise TypeError(f"{name} must hold integers (discrete labels); got {x.dtype}.")
+        return _shape(x, name, (1, 2)).contiguous()
+    if x.dtype.kind == "O" and all(isinstance(label, str) for label in x.flat):
+        x = x.astype(str)
+    if x.dtype.kind not in "biufUS":
+        raise TypeError(
+            f"{name} must hold integers or strings (discrete labels); got dtype {x.dtype}."
+        )
+    x = _shape(x, name, (1, 2))
+    if x.dtype.kind in "US":
+        _, numbered = np.unique(x, return_inverse=True)
+        return np.ascontiguousarray(numbered.reshape(x.shape), dtype=np.int64)
+    if x.dtype.kind == "f":
+        _refuse_non_finite(np.isfinite(x), name)
+        if (np.floor(x) != x).any():
+            raise ValueError(
+                f"{name} must hold discrete labels (integers or strings); got {x.dtype} with "
+                f"fractions, for example {x[np.floor(x) != x][0]}. For a continuous variable "
+                f"choose a method for real data, or bin it: method='binned'."
+            )
+    return np.require(x, np.int64, ["C", "A", "W"])
+
+
+def same_length(**arrays: Any) -> int:
+    """The common number of rows; an error names the arguments and their shapes."""
+    shapes = {name: tuple(x.shape) for name, x in arrays.items()}
+    if len({shape[0] for shape in shapes.values()}) > 1:
+        came = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"{' and '.join(shapes)} must have the same number of rows; got {came}.")
+    devices = {name: str(getattr(x, "device", "cpu")) for name, x in arrays.items()}
+    if len(set(devices.values())) > 1:
+        came = ", ".join(f"{name} on {device}" for name, device in devices.items())
+        raise ValueError(f"{' and '.join(devices)} must be on the same device; got {came}.")
+    return next(iter(shapes.values()))[0]
+
+
+def integer(value: Any, name: str, *, low: int, high: int | None = None) -> int:
+    """A whole number within [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer; got {type(value).__name__} {value!r}.")
+    whole = int(value)
+    if whole < low or (high is not None and whole > high):
+        raise ValueError(f"{name} must be {_range(low, high)}; got {value}.")
+    return whole
+
+
+def number(value: Any, name: str, *, above: float = -math.inf, low: float = -math.inf) -> float:
+    """A finite number, greater than `above` and at least `low`."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number; got {type(value).__name__} {value!r}.")
+    value = float(value)
+    if not math.isfinite(value) or value <= above or value < low:
+        rule = f" greater than {above:g}" if above > -math.inf else ""
+        rule = f" at least {low:g}" if low > -math.inf else rule
+        raise ValueError(f"{name} must be a finite number{rule}; got {value:g}.")
+    return value
+
+
+def choice(value: Any, name: str, options: Sequence[Any]) -> Any:
+    """One of `options`."""
+    if not any(value is option or value == option for option in options):
+        listed = ", ".join(map(repr, options))
+        raise ValueError(f"{name} must be one of {listed}; got {value!r}.{_meant(value, options)}")
+    return value
+
+
+def generator(rng: Any) -> np.random.Generator:
+    """The generator for `rng`: an integer seed, or a Generator handed through unchanged."""
+    if isinstance(rng, np.random.Generator):
+        return rng
+    return np.random.default_rng(integer(rng, "rng", low=0))
+
+
+def near_misses(word: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """The known words that look most like `word`."""
+    return difflib.get_close_matches(word, list(known), n=count, cutoff=0.5)
+
+
+def _array(x: Any, name: str) -> Any:
+    """A strided numpy array or torch tensor, or a TypeError that names the argument."""
+    module = type(x).__module__
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} must not be a masked array, since a mask would be ignored; "
+            f"drop the masked rows first: {name}[~{name}.mask.any(axis=1)].data."
+        )
+    if module.startswith("scipy.sparse"):
+        raise TypeError(f"{name} must be dense; got {type(x).__name__}. Call {name}.toarray().")
+    if is_tensor(x):
+        return _tensor(x, name)
+    if hasattr(x, "to_numpy"):
+        x = x.to_numpy()
+    try:
+        x = np.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a rectangular array; {error}.") from None
+    return x
+
+
+def _tensor(x: Any, name: str) -> Any:
+    """A detached tensor on CUDA, or numpy for everything else."""
+    if x.layout is not sys.modules["torch"].strided:
+        raise TypeError(f"{name} must be dense; got a {x.layout} tensor. Call {name}.to_dense().")
+    x = x.detach()
+    if x.device.type == "cuda":
+        return x
+    if x.device.type != "cpu":
+        warnings.warn(f"{name} is moved from {x.device} to the CPU.", stacklevel=4)
+    x = x.cpu().resolve_conj().resolve_neg()
+    if x.is_floating_point() and x.element_size() < 4:
+        x = x.float()  # numpy has no bfloat16; both half precisions fit into float32
+    return x.numpy()
+
+
+def _real_tensor(x: Any, name: str) -> Any:
+    if x.is_complex():
+        raise TypeError(f"{name} must hold real numbers; got {x.dtype}.")
+    x = _two_dimensional(x, name)
+    if not (x.is_floating_point() and x.element_size() >= 4):
+        x = x.double()
+    if not bool(x.isfinite().all()):
+        _refuse_non_finite(x.isfinite().cpu().numpy(), name)
+    return x.contiguous()
+
+
+def _two_dimensional(x: Any, name: str) -> Any:
+    x = _shape(x, name, (1, 2))
+    return x[:, None] if x.ndim == 1 else x
+
+
+def _shape(x: Any, name: str, dimensions: tuple[int, ...]) -> Any:
+    shape = tuple(x.shape)
+    if len(shape) not in dimensions:
+        cure = f" Flatten the rest first: {name}.reshape({shape[0]}, -1)." if shape else ""
+        raise ValueError(f"{name} must have shape (n,) or (n, d); got {shape}.{cure}")
+    if 0 in shape:
+        raise ValueError(f"{name} must not be empty; got shape {shape}.")
+    return x
+
+
+def _refuse_non_finite(finite: np.ndarray, name: str) -> None:
+    if finite.all():
+        return
+    bad = np.argwhere(~finite)
+    first = tuple(int(i) for i in bad[0])
+    raise ValueError(
+        f"{name} must be finite; {len(bad)} of {finite.size} values are NaN or infinite, "
+        f"the first at index {first}. Drop those rows, or look for the step that made them."
+    )
+
+
+def _cure(dtype: np.dtype) -> str:
+    cures = {
+        "O": " Convert it first: numpy.asarray(values, dtype=float).",
+        "c": " Pass real and imaginary part as two columns.",
+        "U": " Strings are labels: choose a method for discrete data.",
+        "S": " Strings are labels: choose a method for discrete data.",
+    }
+    return cures.get(dtype.kind, "")
+
+
+def _range(low: int, high: int | None) -> str:
+    return f"at least {low}" if high is None else f"between {low} and {high}"
+
+
+def _meant(value: Any, options: Sequence[Any]) -> str:
+    close = near_misses(str(value), [option for option in options if isinstance(option, str)], 1)
+    return f" Did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,1 @@
+"""Estimators: short formulas on top of the primitives, one file per statistic or idea."""

@@ -1,0 +1,203 @@
+"""Primitives: whole statistics of samples, on numba (CPU) and on torch (CUDA, or any tensor).
+
+An estimator asks `of(x, y)` for the engine of its arrays and writes its formula on top. The
+primitives trust their input: `infotheory.checks` has seen it before. Whatever the engine, the
+answers are floats and numpy arrays, at most a few numbers per sample.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, NamedTuple, Protocol, cast
+
+import numpy as np
+
+from infotheory import checks
+
+__all__ = ["Engine", "MixtureLogSums", "Neighbours", "near_one", "of", "remember", "set_threads", "threads", "use"]
+
+_ENGINES = {"cpu": "infotheory.ops.cpu", "torch": "infotheory.ops.tensor"}
+#: Squares of numbers below 2**500 in size do not overflow, nor vanish above 2**-500.
+_SAFE_EXPONENT = 500
+
+_forced: ContextVar[str | None] = ContextVar("infotheory_engine", default=None)
+_memory: ContextVar[dict[Any, Any] | None] = ContextVar("infotheory_memory", default=None)
+
+
+class Neighbours(NamedTuple):
+    """Distances to the k-th neighbour in the joint space, and who is nearer in each part."""
+
+    radius: np.ndarray
+    """(n,) distance to the k-th nearest other sample; across parts the maximum counts."""
+    counts: np.ndarray | None
+    """(parts, n) other samples strictly nearer than `radius` within the part."""
+    path: str
+    """The algorithm taken."""
+
+
+class MixtureLogSums(NamedTuple):
+    """Logarithms of sums over all samples j, the sample itself included; each (n,)."""
+
+    upper: np.ndarray
+    """ln sum_j exp(-|x_i - x_j|^2 / (2 variance)), which leads to the upper bound."""
+    lower: np.ndarray
+    """ln sum_j exp(-|x_i - x_j|^2 / (8 variance)), which leads to the lower bound."""
+    class_upper: np.ndarray | None
+    """The same over the samples j of i's own class."""
+    class_lower: np.ndarray | None
+
+
+class Engine(Protocol):
+    """What each engine offers; `infotheory.ops.cpu` and `infotheory.ops.tensor` satisfy it."""
+
+    def row_codes(
+        self,
+        x: Any,
+        *,
+        edges: np.ndarray | None = None,
+        low: float = 0.0,
+        step: float | None = None,
+        bins: int | None = None,
+    ) -> np.ndarray:
+        """(n,) codes 0..m-1 of the rows of x, in order of first appearance.
+
+        Entries are compared by value, or first binned: by sorted `edges` (a value at an edge
+        belongs to the bin above), or into floor((x - low) / step), at most bins - 1.
+        """
+
+    def bincount(self, codes: Any) -> np.ndarray:
+        """(m,) how often each of the codes 0..m-1 occurs."""
+
+    def unique_values(self, x: Any) -> np.ndarray:
+        """The sorted distinct values of all entries."""
+
+    def quantiles(self, x: Any, levels: np.ndarray) -> np.ndarray:
+        """Values of all entries at the given levels, each an observed one (inverse CDF)."""
+
+    def value_range(self, x: Any) -> tuple[float, float]:
+        """Smallest and largest of all entries."""
+
+    def standardise(self, x: Any) -> Any:
+        """(x - mean) / deviation per column, safe at any scale; a constant column becomes 0."""
+
+    def rank(self, x: Any) -> Any:
+        """Ranks within each column, the average one for ties."""
+
+    def covariance(self, *parts: Any) -> np.ndarray:
+        """The covariance matrix of all columns of all parts, 1/n form."""
+
+    def neighbours(
+        self, parts: Sequence[Any], k: int, metric: str, *, counts: bool = True
+    ) -> Neighbours:
+        """Joint k-th neighbour distances and, if asked, the counts within each part."""
+
+    def mixture_log_sums(
+        self, x: Any, variance: float, classes: Any | None = None
+    ) -> MixtureLogSums:
+        """Log sums of a Gaussian mixture around the samples, all and by class, in one pass."""
+
+    def mixture_log_density(self, x: Any, points: Any, variance: float) -> np.ndarray:
+        """(m,) ln of (1/n) sum_j exp(-|point - x_j|^2 / (2 variance)), not normalised."""
+
+
+def of(*arrays: Any) -> Engine:
+    """The engine for these arrays: torch for tensors on CUDA or inside `use("torch")`."""
+    name = _forced.get() or ("torch" if any(map(checks.is_tensor, arrays)) else "cpu")
+    engine = cast(Engine, importlib.import_module(_ENGINES[name]))
+    memory = _memory.get()
+    return engine if memory is None else cast(Engine, _Remembering(engine, memory))
+
+
+@contextmanager
+def use(name: str) -> Iterator[None]:
+    """Force an engine, "cpu" or "torch", inside a `with` block of this thread or task."""
+    token = _forced.set(checks.choice(name, "name", tuple(_ENGINES)))
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
+@contextmanager
+def remember() -> Iterator[None]:
+    """Inside this block a primitive called again with the same arrays answers from memory.
+
+    Several measures of one layer share their passes over it. The arrays must not change inside.
+    """
+    token = _memory.set({})
+    try:
+        yield
+    finally:
+        _memory.reset(token)
+
+
+def threads() -> dict[str, int]:
+    """How many threads each engine computes with."""
+    return {name: importlib.import_module(_ENGINES[name]).threads() for name in _ENGINES}
+
+
+def set_threads(count: int) -> None:
+    """Let each engine compute with at most this many threads; no result depends on it."""
+    for home in _ENGINES.values():
+        importlib.import_module(home).set_threads(count)
+
+
+def near_one(*parts: Any) -> tuple[list[Any], int]:
+    """All parts divided by one power of two, and its exponent.
+
+    Where the numbers are far from 1 in size, squares and differences of them would overflow or
+    vanish; a power of two changes no digit. Parts of ordinary size are handed back as they are.
+    """
+    ranges = [of(part).value_range(part) for part in parts]
+    _, exponent = math.frexp(max(max(map(abs, pair)) for pair in ranges))
+    if abs(exponent) < _SAFE_EXPONENT:
+        return list(parts), 0
+    half = exponent // 2  # in two steps, since 2**1074 is no double
+    return [part * 2.0**-half * 2.0 ** (half - exponent) for part in parts], exponent
+
+
+class _Remembering:
+    """An engine that keeps each answer, and its arguments alive, until the block ends."""
+
+    def __init__(self, engine: Engine, memory: dict[Any, Any]) -> None:
+        self._engine = engine
+        self._memory = memory
+
+    def __getattr__(self, primitive: str) -> Any:
+        function = getattr(self._engine, primitive)
+
+        def recalled(*arguments: Any, **options: Any) -> Any:
+            key = (self._engine, primitive, _identity(arguments), _identity(options))
+            if key not in self._memory:
+                self._memory[key] = (function(*arguments, **options), arguments, options)
+            return self._memory[key][0]
+
+        return recalled
+
+    def mixture_log_sums(
+        self, x: Any, variance: float, classes: Any | None = None
+    ) -> MixtureLogSums:
+        # A pass by class holds the sums over everybody as well.
+        key = (self._engine, "any mixture_log_sums", _identity((x, variance)))
+        if classes is None and key in self._memory:
+            return self._memory[key][0]
+        sums = self.__getattr__("mixture_log_sums")(x, variance, classes)
+        self._memory[key] = (sums, x)
+        return sums
+
+
+def _identity(value: Any) -> Any:
+    """A key that two arguments share only if they are the same numbers in the same place."""
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_identity, value))
+    if isinstance(value, dict):
+        return tuple((name, _identity(part)) for name, part in sorted(value.items()))
+    if isinstance(value, np.ndarray):
+        return value.ctypes.data, value.shape, value.strides, value.dtype.str
+    if checks.is_tensor(value):
+        return value.data_ptr(), tuple(value.shape), value.stride(), str(value.dtype)
+    return value

@@ -1,0 +1,94 @@
+"""exp(-t) in double precision, written so that LLVM can vectorise the loops which call it."""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core.errors import TypingError
+from numba.extending import intrinsic
+
+# Below this the result is zero. exp(-708) is still a normal number, so the power of two can be
+# built by writing its exponent bits, and no denormal ever slows a loop down.
+LOWEST = -708.0
+
+# 1.5 * 2^52: adding it rounds a double to the nearest integer, which is then found in the low bits.
+_ROUNDER = 6755399441055744.0
+_LOG2_E = 1.4426950408889634
+# ln 2 in two parts; the first has 42 bits, so that its product with an exponent is exact.
+_LN2_HIGH = 0.6931471805598903
+_LN2_LOW = 5.497923018708371e-14
+# (e^r - 1 - r) / r^2 interpolated in ten Chebyshev nodes of abs(r) <= ln(2) / 2, computed with 60
+# digits: the polynomial is within 1.6e-17 of e^r, a thirteenth of what rounding adds.
+_C0 = 0.5000000000000001
+_C1 = 0.16666666666666669
+_C2 = 0.04166666666662413
+_C3 = 0.008333333333330062
+_C4 = 0.0013888888917213717
+_C5 = 0.00019841269863053618
+_C6 = 2.4801521295954376e-05
+_C7 = 2.7557268459997064e-06
+_C8 = 2.7620088445409746e-07
+_C9 = 2.510038549551032e-08
+
+
+@intrinsic
+def as_integer(typing_context, number):
+    """Bits of a float64, read as an int64."""
+    if number != types.float64:
+        raise TypingError(f"as_integer needs a float64; got {number}.")
+
+    def build(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.IntType(64))
+
+    return types.int64(number), build
+
+
+@intrinsic
+def as_float(typing_context, bits):
+    """The float64 that has these 64 bits."""
+    if bits not in (types.int64, types.uint64):
+        raise TypingError(f"as_float needs 64 bits; got {bits}.")
+
+    def build(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.DoubleType())
+
+    return types.float64(bits), build
+
+
+@intrinsic
+def fused_multiply_add(typing_context, first, second, added):
+    """``first * second + added``, rounded once."""
+    if not first == second == added == types.float64:
+        raise TypingError("fused_multiply_add needs three float64.")
+
+    def build(context, builder, signature, arguments):
+        return builder.fma(*arguments)
+
+    return types.float64(first, second, added), build
+
+
+# contract lets a * b + c be one instruction: faster, and each one rounds once instead of twice.
+# Nothing may be reordered here, because adding and removing _ROUNDER would then cancel.
+@njit(fastmath={"contract"}, cache=True)
+def exp_negative(x):
+    r"""e^x for x <= 0 (minus infinity too), to about 2e-16 relative; exactly 0 below -708.
+
+    .. math:: e^x = 2^k e^r, \quad k = [x / \ln 2], \quad |r| \le \tfrac12 \ln 2
+    """
+    clamped = x if x > LOWEST else LOWEST
+    shifted = clamped * _LOG2_E + _ROUNDER
+    power = shifted - _ROUNDER
+    r = clamped - power * _LN2_HIGH - power * _LN2_LOW
+    tail = _C8 + r * _C9
+    tail = _C7 + r * tail
+    tail = _C6 + r * tail
+    tail = _C5 + r * tail
+    tail = _C4 + r * tail
+    tail = _C3 + r * tail
+    tail = _C2 + r * tail
+    tail = _C1 + r * tail
+    tail = _C0 + r * tail
+    mantissa = 1.0 + (r + r * r * tail)
+    # k sits in the low bits of `shifted`; 1023 is the exponent bias, 52 the width of the mantissa.
+    scale = as_float((as_integer(shifted) + 1023) << 52)
+    return mantissa * scale if x >= LOWEST else 0.0

@@ -1,0 +1,330 @@
+"""Neighbour radii and range counts by a balanced kd-tree whose leaves are SIMD tiles."""
+
+import numpy as np
+from numba import njit, prange
+
+from infotheory.ops.kernels.lanes import DOUBLE_LANES as LANES
+from infotheory.ops.kernels.lanes import (
+    first_lane,
+    lane_count,
+    lanes_below,
+    lanes_covering,
+    lanes_reaching,
+    near_lanes,
+)
+
+# Two branches wait at each level, and 2 ** 48 leaves are more than any memory holds.
+STACK = 96
+# Rows looked at to choose the column of a split.
+SPREAD_ROWS = 128
+# Levels that threads split together before each takes subtrees of its own.
+SHARED_LEVELS = 5
+
+
+@njit(cache=True)
+def lanes_before(count):
+    """The mask of the first ``count`` lanes (one at least), or of all of them."""
+    absent = 64 - min(count, LANES)
+    return np.int64(np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(absent))
+
+
+@njit(cache=True)
+def insert(nearest, value):
+    """Put a value that is below the last one into an ascending list, dropping that last one."""
+    place = len(nearest) - 1
+    while place > 0 and nearest[place - 1] > value:
+        nearest[place] = nearest[place - 1]
+        place -= 1
+    nearest[place] = value
+
+
+@njit(cache=True)
+def node_range(level, place, leaves):
+    """The leaves [first, last) below the node at a place of a level, counted from the left."""
+    first, last = 0, leaves
+    for up in range(level - 1, -1, -1):
+        middle = (first + last + 1) // 2
+        if (place >> up) & 1:
+            first = middle
+        else:
+            last = middle
+    return first, last
+
+
+@njit(cache=True)
+def widest_column(points, order, first, last):
+    """The column in which a sample of a node's rows spreads most: it only guides the search."""
+    stride = (last - first) // SPREAD_ROWS + 1
+    widest, spread = 0, -1.0
+    for column in range(points.shape[1]):
+        low = high = points[order[first], column]
+        for place in range(first + stride, last, stride):
+            value = points[order[place], column]
+            low = min(low, value)
+            high = max(high, value)
+        if high - low > spread:
+            widest, spread = column, high - low
+    return widest
+
+
+@njit(cache=True)
+def part_at(keys, order, first, last, middle):
+    """Reorder [first, last) so that no key before ``middle`` exceeds one after (quickselect)."""
+    last -= 1
+    while first < last:
+        one, two, three = keys[first], keys[(first + last) // 2], keys[last]
+        pivot = max(min(one, two), min(max(one, two), three))
+        left, right = first, last
+        while left <= right:
+            while keys[left] < pivot:
+                left += 1
+            while keys[right] > pivot:
+                right -= 1
+            if left <= right:
+                keys[left], keys[right] = keys[right], keys[left]
+                order[left], order[right] = order[right], order[left]
+                left += 1
+                right -= 1
+        if middle <= right:
+            last = right
+        elif middle >= left:
+            first = left
+        else:
+            return
+
+
+@njit(cache=True)
+def split(points, order, keys, axes, level, place, leaves):
+    """Split one node at the middle of its leaves, in its widest column."""
+    first, last = node_range(level, place, leaves)
+    if last - first < 2:
+        return
+    start, stop = first * LANES, min(last * LANES, len(order))
+    axis = widest_column(points, order, start, stop)
+    axes[(1 << level) + place] = axis
+    for row in range(start, stop):
+        keys[row] = points[order[row], axis]
+    part_at(keys, order, start, stop, (first + last + 1) // 2 * LANES)
+
+
+@njit(parallel=True, cache=True)
+def kd_order(points, order, axes, levels, shared):
+    """Order the samples by recursive median splits; O(n log n).
+
+    All leaves hold LANES samples but the last. Node i has the children 2i and 2i + 1. The first
+    ``shared`` levels are split side by side, the subtrees below them one per thread.
+    """
+    leaves = (len(points) + LANES - 1) // LANES
+    keys = np.empty(len(points))
+    for level in range(shared):
+        for place in prange(1 << level):
+            split(points, order, keys, axes, level, np.int64(place), leaves)
+    for index in prange(1 << shared):
+        top = np.int64(index)  # numba's parallel index is unsigned, and mixes into floats
+        for level in range(shared, levels):
+            under = 1 << (level - shared)
+            for place in range(top * under, (top + 1) * under):
+                split(points, order, keys, axes, level, place, leaves)
+
+
+@njit(cache=True)
+def fill_leaf(points, tiles, lower, upper, leaf, node):
+    for column in range(points.shape[1]):
+        for lane in range(LANES):
+            row = leaf * LANES + lane
+            if row < len(points):
+                value = points[row, column]
+                tiles[leaf, column, lane] = value
+                lower[node, column] = min(lower[node, column], value)
+                upper[node, column] = max(upper[node, column], value)
+            else:
+                tiles[leaf, column, lane] = np.inf
+
+
+@njit(parallel=True, cache=True)
+def fill_tree(points, tiles, lower, upper, homes, levels):
+    """Tiles of the ordered samples, the box of each node, the node of each leaf."""
+    bottom = 1 << levels
+    for index in prange(bottom):
+        place = np.int64(index)
+        first, last = node_range(levels, place, len(tiles))
+        if last > first:
+            homes[first] = bottom + place
+            fill_leaf(points, tiles, lower, upper, first, bottom + place)
+    for node in range(bottom - 1, 0, -1):
+        for column in range(points.shape[1]):
+            lower[node, column] = min(lower[2 * node, column], lower[2 * node + 1, column])
+            upper[node, column] = max(upper[2 * node, column], upper[2 * node + 1, column])
+
+
+@njit(cache=True)
+def scan_leaf(tiles, starts, euclidean, leaf, other, active, nearest, reach, seen):
+    """Offer every sample of one leaf to the active samples of another."""
+    parts, k = len(starts) - 1, nearest.shape[1]
+    while active:
+        lane = first_lane(active)
+        active &= active - 1
+        found = np.int64(-1)
+        if other == leaf:
+            found ^= np.int64(1) << lane  # nobody is a neighbour of itself
+        for part in range(parts):
+            first, last = starts[part], starts[part + 1]
+            found &= near_lanes(
+                tiles, other, leaf, lane, first, last, euclidean, reach[lane], seen, part * LANES
+            )
+            if found == 0:
+                break
+        while found:
+            there = 0.0
+            for part in range(parts):
+                there = max(there, seen[part * LANES + first_lane(found)])
+            found &= found - 1
+            insert(nearest[lane], there)
+            reach[lane] = nearest[lane, k - 1]
+            for part in range(parts):
+                found &= lanes_below(seen, part * LANES, reach[lane])
+
+
+@njit(cache=True)
+def leaf_radii(samples, tree, starts, euclidean, leaf, nearest, reach, stack, seen):
+    """The k-th nearest distances (``reach``) of the samples of one leaf."""
+    tiles, lower, upper, axes, homes = tree
+    home = homes[leaf]
+    parts, leaves = len(starts) - 1, len(tiles)
+    everyone = lanes_before(LANES)
+    here = samples - leaf * LANES
+    nearest[:] = np.inf
+    reach[:here] = np.inf
+    reach[here:] = -1.0  # the padding of the last leaf looks for nothing
+    scan_leaf(tiles, starts, euclidean, leaf, leaf, lanes_before(here), nearest, reach, seen)
+    stack[0, 0], stack[0, 1], stack[0, 2] = 1, 0, leaves
+    waiting = 1
+    while waiting:
+        waiting -= 1
+        node, first, last = stack[waiting, 0], stack[waiting, 1], stack[waiting, 2]
+        if last - first == 1 and first == leaf:
+            continue
+        active = everyone
+        for part in range(parts):
+            active &= lanes_reaching(
+                tiles, leaf, lower, upper, node, starts[part], starts[part + 1], euclidean, reach
+            )
+            if active == 0:
+                break
+        if active == 0:
+            continue
+        if last - first == 1:
+            scan_leaf(tiles, starts, euclidean, leaf, first, active, nearest, reach, seen)
+            continue
+        middle = (first + last + 1) // 2
+        left, right, axis = 2 * node, 2 * node + 1, axes[node]
+        # the nearer child last, so that it is taken first: twice the gap on either side
+        to_left = lower[home, axis] + upper[home, axis] - 2.0 * upper[left, axis]
+        to_right = 2.0 * lower[right, axis] - lower[home, axis] - upper[home, axis]
+        near = 1 if to_left <= to_right else 0
+        stack[waiting + near, 0] = left
+        stack[waiting + near, 1], stack[waiting + near, 2] = first, middle
+        stack[waiting + 1 - near, 0] = right
+        stack[waiting + 1 - near, 1], stack[waiting + 1 - near, 2] = middle, last
+        waiting += 2
+
+
+@njit(parallel=True, cache=True)
+def tree_radii(tree, order, starts, euclidean, k, tasks, radius):
+    """The distance from each sample to its k-th nearest other one, to ``radius`` by ``order``."""
+    leaves, samples = len(tree[0]), len(order)
+    for task in prange(tasks):
+        nearest = np.empty((LANES, k))
+        reach = np.empty(LANES)
+        stack = np.empty((STACK, 3), np.int64)
+        seen = np.empty((len(starts) - 1) * LANES)
+        for leaf in range(np.int64(task), leaves, tasks):
+            leaf_radii(samples, tree, starts, euclidean, leaf, nearest, reach, stack, seen)
+            for row in range(leaf * LANES, min((leaf + 1) * LANES, samples)):
+                radius[order[row]] = reach[row - leaf * LANES]
+
+
+@njit(cache=True)
+def leaf_counts(tree, samples, euclidean, leaf, reach, counts, stack, seen):
+    """Add to ``counts`` how many samples (itself too) are nearer than ``reach`` to each lane."""
+    tiles, lower, upper = tree[0], tree[1], tree[2]
+    columns = tiles.shape[1]
+    stack[0, 0], stack[0, 1], stack[0, 2], stack[0, 3] = 1, 0, len(tiles), lanes_before(LANES)
+    waiting = 1
+    while waiting:
+        waiting -= 1
+        node, first, last = stack[waiting, 0], stack[waiting, 1], stack[waiting, 2]
+        active = stack[waiting, 3] & lanes_reaching(
+            tiles, leaf, lower, upper, node, 0, columns, euclidean, reach
+        )
+        if active == 0:
+            continue
+        inside = active & lanes_covering(
+            tiles, leaf, lower, upper, node, 0, columns, euclidean, reach
+        )
+        active &= ~inside
+        size = min(last * LANES, samples) - first * LANES
+        while inside:
+            counts[first_lane(inside)] += size
+            inside &= inside - 1
+        if active == 0:
+            continue
+        if last - first > 1:
+            middle = (first + last + 1) // 2
+            stack[waiting, 0], stack[waiting, 1], stack[waiting, 2] = 2 * node, first, middle
+            stack[waiting, 3] = active
+            waiting += 1
+            stack[waiting, 0], stack[waiting, 1], stack[waiting, 2] = 2 * node + 1, middle, last
+            stack[waiting, 3] = active
+            waiting += 1
+            continue
+        while active:
+            lane = first_lane(active)
+            active &= active - 1
+            counts[lane] += lane_count(
+                near_lanes(tiles, first, leaf, lane, 0, columns, euclidean, reach[lane], seen, 0)
+            )
+
+
+@njit(parallel=True, cache=True)
+def tree_counts(tree, euclidean, radius, order, tasks, counts):
+    """How many other samples of one part are nearer than the radius, to ``counts`` by ``order``."""
+    tiles, samples = tree[0], len(radius)
+    for task in prange(tasks):
+        reach = np.empty(LANES)
+        found = np.empty(LANES, np.int64)
+        stack = np.empty((STACK, 4), np.int64)
+        seen = np.empty(LANES)
+        for leaf in range(np.int64(task), len(tiles), tasks):
+            here = min(LANES, samples - leaf * LANES)
+            reach[:] = -1.0
+            found[:] = 0
+            for lane in range(here):
+                reach[lane] = radius[order[leaf * LANES + lane]]
+            leaf_counts(tree, samples, euclidean, leaf, reach, found, stack, seen)
+            for lane in range(here):
+                # a positive radius holds the sample itself
+                counts[order[leaf * LANES + lane]] = found[lane] - (reach[lane] > 0.0)
+
+
+def arrange(points):
+    """The rows in kd order: their numbers, and the columns at which the nodes were split."""
+    leaves = (len(points) + LANES - 1) // LANES
+    levels = (leaves - 1).bit_length()
+    order = np.arange(len(points))
+    axes = np.zeros(2 << levels, np.int64)
+    kd_order(points, order, axes, levels, min(levels, SHARED_LEVELS))
+    return order, axes
+
+
+def plant(points):
+    """A kd-tree of the rows: their order, and the arrays of the tree."""
+    columns = points.shape[1]
+    order, axes = arrange(points)
+    leaves, levels = (len(points) + LANES - 1) // LANES, len(axes).bit_length() - 2
+    tiles = np.empty((leaves, columns, LANES))
+    lower = np.full((2 << levels, columns), np.inf)
+    upper = np.full((2 << levels, columns), -np.inf)
+    homes = np.empty(leaves, np.int64)
+    fill_tree(points[order], tiles, lower, upper, homes, levels)
+    return order, (tiles, lower, upper, axes, homes)

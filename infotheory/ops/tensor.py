@@ -1,0 +1,100 @@
+"""The torch engine: the same primitives for tensors on any device, without a GEMM in a distance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from infotheory.ops import MixtureLogSums, Neighbours, tensor_mixture, tensor_rows
+from infotheory.ops import tensor_neighbours as neighbour_tiles
+
+
+def row_codes(
+    x: Any,
+    *,
+    edges: np.ndarray | None = None,
+    low: float = 0.0,
+    step: float | None = None,
+    bins: int | None = None,
+) -> np.ndarray:
+    x = torch.as_tensor(x)
+    x = x[:, None] if x.ndim == 1 else x
+    codes, _ = tensor_rows.row_codes(x, edges=edges, low=low, step=step, bins=bins)
+    return codes
+
+
+def bincount(codes: Any) -> np.ndarray:
+    return torch.bincount(torch.as_tensor(codes)).cpu().numpy()
+
+
+def unique_values(x: Any) -> np.ndarray:
+    return torch.unique(torch.as_tensor(x)).cpu().numpy()
+
+
+def quantiles(x: Any, levels: np.ndarray) -> np.ndarray:
+    # By sorting, since torch.quantile refuses more than 2**24 entries. Inverse CDF: the smallest
+    # value that at least the given share of the entries does not exceed.
+    ordered = torch.sort(torch.as_tensor(x).flatten()).values
+    position = np.ceil(levels * len(ordered)).astype(np.int64) - 1
+    return ordered.cpu().numpy()[np.clip(position, 0, len(ordered) - 1)]
+
+
+def value_range(x: Any) -> tuple[float, float]:
+    low, high = torch.aminmax(torch.as_tensor(x))
+    return float(low), float(high)
+
+
+def standardise(x: Any) -> Any:
+    x = torch.as_tensor(x).double()
+    scale = x.abs().amax(dim=0)
+    _, exponent = torch.frexp(torch.where(scale > 0, scale, 1.0))
+    x = torch.ldexp(torch.ldexp(x, -exponent // 2), -exponent - (-exponent // 2))
+    varies = x.amax(dim=0) > x.amin(dim=0)
+    centred = x - x.mean(dim=0)
+    deviation = (centred * centred).mean(dim=0).sqrt()
+    return torch.where(varies, centred, 0.0) / torch.where(varies, deviation, 1.0)
+
+
+def rank(x: Any) -> Any:
+    columns = [_rank_of_column(column) for column in torch.as_tensor(x).T]
+    return torch.stack(columns, dim=1)
+
+
+def covariance(*parts: Any) -> np.ndarray:
+    x = torch.cat([torch.as_tensor(part).double() for part in parts], dim=1)
+    centred = x - x.mean(dim=0)
+    return (centred.T @ centred / len(x)).cpu().numpy()
+
+
+def neighbours(parts: Sequence[Any], k: int, metric: str, *, counts: bool = True) -> Neighbours:
+    doubles = [torch.as_tensor(part).double() for part in parts]
+    return Neighbours(*neighbour_tiles.neighbours(doubles, k, metric, counts=counts))
+
+
+def mixture_log_sums(x: Any, variance: float, classes: Any | None = None) -> MixtureLogSums:
+    x = torch.as_tensor(x).double()
+    classes = None if classes is None else torch.as_tensor(classes, device=x.device)
+    return MixtureLogSums(*tensor_mixture.mixture_log_sums(x, variance, classes))
+
+
+def mixture_log_density(x: Any, points: Any, variance: float) -> np.ndarray:
+    x = torch.as_tensor(x).double()
+    points = torch.as_tensor(points, device=x.device).double()
+    return tensor_mixture.mixture_density_log(x, points, variance)
+
+
+def threads() -> int:
+    return torch.get_num_threads()
+
+
+def set_threads(count: int) -> None:
+    torch.set_num_threads(count)
+
+
+def _rank_of_column(column: torch.Tensor) -> torch.Tensor:
+    _, place, counts = torch.unique(column, return_inverse=True, return_counts=True)
+    last = counts.cumsum(0).double()
+    return (last - (counts - 1) / 2)[place]

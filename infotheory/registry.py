@@ -1,0 +1,316 @@
+"""The register of estimators: what verbs, recorder, command line, docs and tests read."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import pkgutil
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from infotheory import checks
+from infotheory.estimate import Estimate, InfotheoryWarning
+from infotheory.truth import Truth
+
+__all__ = ["LAYER_QUANTITIES", "Entry", "Measure", "entries", "entry", "estimator", "measure"]
+
+#: Quantities of a layer T that a recorder knows, and the registered quantity each is made of.
+LAYER_QUANTITIES = MappingProxyType(
+    {
+        "H(T)": "entropy",
+        "H(T|Y)": "mutual_information",
+        "I(X;T)": "mutual_information",
+        "I(T;Y)": "mutual_information",
+        "I(X;T|Y)": "mutual_information",
+    }
+)
+#: The method of a layer quantity whose name gives none.
+_BARE = "binned"
+#: Packages whose modules register estimators when imported.
+_HOMES = ("infotheory.estimators",)
+
+_register: dict[str, Entry] = {}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One registered estimator.
+
+    Attributes
+    ----------
+    key : str
+        "quantity:method".
+    function : callable
+        The checked estimator: arrays in the order of `inputs`, options by keyword.
+    inputs : tuple of str
+        What each array must be: "real" or "codes".
+    unit, estimand, bound : str, str, str or None
+        Unit of the value; what it estimates ("shannon" or a name of its own); whether it is a
+        "lower" or "upper" bound of the estimand.
+    differentiable : bool
+        Whether `infotheory.losses` has a form with gradients.
+    engines : tuple of str
+        "cpu" and "torch".
+    source : str
+        Where the formula comes from.
+    truth : tuple of Truth
+        Problems with exact answers, which tests and benchmarks put to the estimator.
+    """
+
+    key: str
+    function: Callable[..., Estimate]
+    inputs: tuple[str, ...]
+    unit: str
+    estimand: str
+    bound: str | None
+    differentiable: bool
+    engines: tuple[str, ...]
+    source: str
+    truth: tuple[Truth, ...]
+
+    @property
+    def quantity(self) -> str:
+        """What is measured: the part of the key before the colon."""
+        return self.key.partition(":")[0]
+
+    @property
+    def method(self) -> str:
+        """How it is measured: the part of the key after the colon."""
+        return self.key.partition(":")[2]
+
+    @functools.cached_property
+    def options(self) -> Mapping[str, Any]:
+        """Every option with its default."""
+        return MappingProxyType(
+            {
+                name: parameter.default
+                for name, parameter in inspect.signature(self.function).parameters.items()
+                if parameter.kind is parameter.KEYWORD_ONLY
+            }
+        )
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the arrays."""
+        parameters = inspect.signature(self.function).parameters
+        return tuple(name for name in parameters if name not in self.options)
+
+    def check(self, *arrays: Any) -> list[Any]:
+        """The arrays as the estimator takes them, or an error that names the wrong one."""
+        named = zip(self.inputs, self.names, arrays, strict=True)
+        samples = [_KINDS[kind](x, name) for kind, name, x in named]
+        checks.same_length(**dict(zip(self.names, samples, strict=True)))
+        return samples
+
+    @property
+    def summary(self) -> str:
+        """The first line of the docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+
+def estimator(
+    key: str,
+    *,
+    inputs: tuple[str, ...],
+    source: str,
+    truth: tuple[Truth, ...],
+    unit: str = "nats",
+    estimand: str = "shannon",
+    bound: str | None = None,
+    differentiable: bool = False,
+    engines: tuple[str, ...] = ("cpu", "torch"),
+) -> Callable[[Callable[..., Estimate]], Callable[..., Estimate]]:
+    """Register a function of checked arrays as the estimator `key`.
+
+    The decorated function checks its arrays by `inputs`, names unknown options, completes the
+    Estimate with quantity, method and resolved options, and says its warnings aloud.
+    """
+    quantity, _, method = key.partition(":")
+
+    def register(function: Callable[..., Estimate]) -> Callable[..., Estimate]:
+        @functools.wraps(function)
+        def checked(*arrays: Any, **options: Any) -> Estimate:
+            arrays = _arrays_by_name(made, arrays, options)
+            _refuse_unknown(made, options)
+            samples = made.check(*arrays)
+            options = {**made.options, **options}
+            found = function(*samples, **options)
+            found = replace(
+                found,
+                unit=unit,
+                n=found.n or len(samples[0]),
+                quantity=quantity,
+                method=method,
+                params=options | dict(found.params),
+            )
+            for message in found.diagnostics.get("warnings", ()):
+                warnings.warn(f"{key}: {message}", InfotheoryWarning, stacklevel=_outside())
+            return found
+
+        made = Entry(
+            key=key,
+            function=checked,
+            inputs=inputs,
+            unit=unit,
+            estimand=estimand,
+            bound=bound,
+            differentiable=differentiable,
+            engines=engines,
+            source=source,
+            truth=truth,
+        )
+        _register[key] = made
+        return checked
+
+    return register
+
+
+def entries(quantity: str | None = None) -> tuple[Entry, ...]:
+    """All registered estimators, or those of one quantity, sorted by key."""
+    _load()
+    known = sorted(_register.values(), key=lambda entry: entry.key)
+    if quantity is None:
+        return tuple(known)
+    checks.choice(quantity, "quantity", sorted({entry.quantity for entry in known}))
+    return tuple(entry for entry in known if entry.quantity == quantity)
+
+
+def entry(quantity: str, method: str | None) -> Entry:
+    """The estimator of a quantity by a method; an unknown method lists the known ones."""
+    methods = [known.method for known in entries(quantity)]
+    if method is None:
+        raise TypeError(f"{quantity} needs method=, one of {', '.join(map(repr, methods))}.")
+    checks.choice(method, "method", methods)
+    return _register[f"{quantity}:{method}"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """An estimator with its options fixed: callable, picklable, accepted wherever a key is.
+
+    Attributes
+    ----------
+    key : str
+        "mutual_information:ksg", or a quantity of a layer such as "I(X;T):binned".
+    options : Mapping
+        The options that were given; defaults are not repeated here.
+    """
+
+    key: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def quantity(self) -> str:
+        """What is measured: the part of the key before the colon."""
+        return self.key.partition(":")[0]
+
+    @property
+    def method(self) -> str:
+        """How it is measured: the part of the key after the colon."""
+        return self.key.partition(":")[2]
+
+    @property
+    def entry(self) -> Entry:
+        """The registered estimator that computes it."""
+        return entry(LAYER_QUANTITIES.get(self.quantity, self.quantity), self.method)
+
+    def __call__(self, *arrays: Any) -> Estimate:
+        """Estimate from arrays; a quantity of a layer is computed by a recorder alone."""
+        if self.quantity in LAYER_QUANTITIES:
+            raise TypeError(
+                f"{self.key} is a quantity of a layer: pass it to Recorder(measures=...). "
+                f"For arrays use {self.entry.key!r}."
+            )
+        return self.entry.function(*arrays, **self.options)
+
+    def __str__(self) -> str:
+        chosen = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
+        return f"{self.key}({chosen})" if chosen else self.key
+
+
+def measure(key: str | Measure, **options: Any) -> Measure:
+    """An estimator with its options fixed.
+
+    Parameters
+    ----------
+    key : str
+        "quantity:method" as listed by `infotheory.methods()`, or a quantity of a layer,
+        ``H(T) H(T|Y) I(X;T) I(T;Y) I(X;T|Y)``, with or without ":method" (then "binned").
+    **options
+        Options of that estimator.
+
+    Returns
+    -------
+    Measure
+        Callable with arrays, picklable, and accepted wherever a key is.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an unknown quantity, method or option; the message lists the known ones.
+    """
+    if isinstance(key, Measure):
+        return measure(key.key, **{**key.options, **options})
+    quantity, _, method = key.partition(":")
+    quantities = [*LAYER_QUANTITIES, *sorted({known.quantity for known in entries()})]
+    checks.choice(quantity, "the quantity of a measure", quantities)
+    if quantity in LAYER_QUANTITIES:
+        method = method or _BARE
+    found = entry(LAYER_QUANTITIES.get(quantity, quantity), method or None)
+    _refuse_unknown(found, options)
+    return Measure(f"{quantity}:{method}", options)
+
+
+def _outside() -> int:
+    """The stack level of the first caller outside this package, for warnings to point at."""
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("infotheory."):
+        level, frame = level + 1, frame.f_back
+    return max(level - 1, 1)
+
+
+def _load() -> None:
+    """Import every module that registers estimators, so that one new file is all it takes."""
+    for home in _HOMES:
+        package = importlib.import_module(home)
+        for module in _modules(package):
+            importlib.import_module(module)
+
+
+def _modules(package: Any) -> Iterator[str]:
+    for module in pkgutil.iter_modules(package.__path__):
+        yield f"{package.__name__}.{module.name}"
+
+
+def _arrays_by_name(
+    made: Entry, arrays: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[Any, ...]:
+    """The arrays in order, taking those given by keyword out of `options`."""
+    missing = made.names[len(arrays) :]
+    given = (*arrays, *(options.pop(name) for name in missing if name in options))
+    if len(given) != len(made.names):
+        raise TypeError(
+            f"{made.key} takes {len(made.names)} array{'s' if len(made.names) > 1 else ''} "
+            f"({', '.join(made.names)}); got {len(given)}. Options go by keyword."
+        )
+    return given
+
+
+def _refuse_unknown(made: Entry, options: Mapping[str, Any]) -> None:
+    for name in options:
+        if name not in made.options:
+            close = checks.near_misses(name, made.options, 1)
+            meant = f" Did you mean {close[0]!r}?" if close else ""
+            listed = ", ".join(made.options) or "none"
+            raise TypeError(
+                f"{made.key} has no option {name!r}; its options are: {listed}.{meant}"
+            )
+
+
+_KINDS: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
+    {"real": checks.real, "codes": checks.codes}
+)

@@ -1,0 +1,203 @@
+"""Neighbour radii and counts: every path of both engines against the definition, to the bit."""
+
+import numba
+import numpy as np
+import pytest
+import torch
+
+from infotheory.ops import tensor_neighbours
+from infotheory.ops.kernels.neighbours import neighbours
+from tests.ops import naive_neighbours as naive
+
+METRICS = ["chebyshev", "euclidean"]
+
+
+def _normal(rng, shape):
+    return rng.normal(size=shape)
+
+
+def _grid(rng, shape):
+    return rng.integers(0, 4, size=shape).astype(float)
+
+
+def _coarse(rng, shape):
+    # ties that no float32 number can represent
+    return rng.integers(0, 4, size=shape) * 0.1 + 1e3
+
+
+def _twins(rng, shape):
+    return np.repeat(rng.normal(size=shape), 2, axis=0)[: shape[0]]
+
+
+def _constant_column(rng, shape):
+    data = rng.normal(size=shape)
+    data[:, 0] = 7.0
+    return data
+
+
+def _one_value(rng, shape):
+    return np.full(shape, -0.3)
+
+
+def _outlier(rng, shape):
+    data = rng.normal(size=shape)
+    data[0] = 1e12
+    return data
+
+
+def _far_off(rng, shape):
+    return rng.normal(size=shape) * 1e-3 + 1e9
+
+
+def _single(rng, shape):
+    return rng.normal(size=shape).astype(np.float32).astype(np.float64)
+
+
+KINDS = [
+    _normal,
+    _grid,
+    _coarse,
+    _twins,
+    _constant_column,
+    _one_value,
+    _outlier,
+    _far_off,
+    _single,
+]
+
+
+def _paths(parts):
+    return ["tree", "brute"] + (["sort"] if sum(part.shape[1] for part in parts) == 1 else [])
+
+
+def _engines(parts, k, metric, counts=True):
+    for path in [None, *_paths(parts)]:
+        radius, found, taken = neighbours(parts, k, metric, counts, _path=path)
+        assert path in (None, taken)
+        yield taken, radius, found
+    tensors = [torch.from_numpy(np.ascontiguousarray(part)) for part in parts]
+    radius, found, taken = tensor_neighbours.neighbours(tensors, k, metric, counts)
+    assert taken == "tiles"
+    yield taken, radius, found
+
+
+def _check(parts, k, metric):
+    expected_radius, expected_counts = naive.neighbours([p.tolist() for p in parts], k, metric)
+    for path, radius, counts in _engines(parts, k, metric):
+        assert radius.dtype == np.float64
+        assert counts.dtype == np.int64
+        assert radius.tolist() == expected_radius, path
+        assert counts.tolist() == expected_counts, path
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("columns", [(1,), (3,), (1, 1), (2, 3), (5, 9), (1, 2, 2)])
+@pytest.mark.parametrize(("n", "k"), [(2, 1), (5, 4), (34, 3), (41, 33)])
+def test_every_path_is_the_definition(rng, n, columns, k, kind, metric):
+    _check([kind(rng, (n, d)) for d in columns], k, metric)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("n", [3, 31, 32, 33, 63, 64, 65, 97, 129])
+def test_sizes_around_a_tile(rng, n, metric):
+    _check([rng.normal(size=(n, d)) for d in (2, 1)], 1, metric)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e-20, 1e20, 1e160, 1e300, 8e307])
+def test_any_scale_that_float64_holds(rng, scale, metric):
+    parts = [rng.uniform(-1, 1, size=(40, d)) * scale for d in (1, 3)]
+    _check(parts, 3, metric)
+    for _, radius, counts in _engines(parts, 3, metric):
+        assert (radius > 0).all()
+        assert counts.max() < 39
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("columns", [(1,), (1, 1), (4, 2), (20, 20), (1, 3, 30)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_paths_agree_where_the_definition_is_slow(rng, columns, kind, metric):
+    parts = [kind(rng, (700, d)) for d in columns]
+    _, radius, counts = next(_engines(parts, 5, metric))
+    for path, other_radius, other_counts in _engines(parts, 5, metric):
+        np.testing.assert_array_equal(other_radius, radius, err_msg=path)
+        np.testing.assert_array_equal(other_counts, counts, err_msg=path)
+    for path, other_radius, other_counts in _engines(parts, 5, metric, counts=False):
+        np.testing.assert_array_equal(other_radius, radius, err_msg=path)
+        assert other_counts is None
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("columns", [(1,), (1, 1), (3, 4)])
+def test_threads_do_not_change_a_bit(rng, columns, metric):
+    parts = [rng.normal(size=(1111, d)) for d in columns]
+    before = numba.get_num_threads()
+    answers = []
+    try:
+        for threads in range(1, before + 1):
+            numba.set_num_threads(threads)
+            answers.append([neighbours(parts, 3, metric, _path=p) for p in _paths(parts)])
+    finally:
+        numba.set_num_threads(before)
+    for answer in answers[1:]:
+        for (radius, counts, _), (first_radius, first_counts, _) in zip(
+            answer, answers[0], strict=True
+        ):
+            np.testing.assert_array_equal(radius, first_radius)
+            np.testing.assert_array_equal(counts, first_counts)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", [_normal, _grid, _twins])
+@pytest.mark.parametrize("columns", [(1,), (1, 1), (3, 4)])
+def test_permuted_rows_permute_the_answer(rng, columns, kind, metric):
+    parts = [kind(rng, (400, d)) for d in columns]
+    order = rng.permutation(400)
+    shuffled = [part[order] for part in parts]
+    straight, mixed = _engines(parts, 3, metric), _engines(shuffled, 3, metric)
+    for (path, radius, counts), (_, other_radius, other_counts) in zip(
+        straight, mixed, strict=True
+    ):
+        np.testing.assert_array_equal(other_radius, radius[order], err_msg=path)
+        np.testing.assert_array_equal(other_counts, counts[:, order], err_msg=path)
+
+
+def test_layout_and_input_are_left_alone(rng):
+    wide = rng.normal(size=(4, 90))
+    parts = [wide[:2].T, wide[3:].T]  # not C-contiguous
+    kept = wide.copy()
+    _check(parts, 3, "chebyshev")
+    wide.flags.writeable = False
+    neighbours(parts, 3, "chebyshev")
+    np.testing.assert_array_equal(wide, kept)
+
+
+def test_by_hand():
+    x, y = np.array([[0.0], [1.0], [3.0]]), np.array([[0.0], [5.0], [1.0]])
+    # joint distances: 5 (0-1), 3 (0-2), 4 (1-2)
+    for _, radius, counts in _engines([x, y], 1, "chebyshev"):
+        assert radius.tolist() == [3.0, 4.0, 3.0]
+        # 0: |x| 1, 3 and |y| 5, 1 below 3; 1: 1, 2 and 5, 4 below 4; 2: 3, 2 and 1, 4 below 3
+        assert counts.tolist() == [[1, 2, 1], [1, 0, 1]]
+
+
+def test_small_tiles_give_the_same(rng, monkeypatch):
+    parts = [torch.from_numpy(rng.normal(size=(100, d))) for d in (2, 1)]
+    radius, counts, _ = tensor_neighbours.neighbours(parts, 3, "euclidean")
+    monkeypatch.setitem(tensor_neighbours.TILE_BYTES, "cpu", 7 * 8 * 100)
+    small_radius, small_counts, _ = tensor_neighbours.neighbours(parts, 3, "euclidean")
+    np.testing.assert_array_equal(small_radius, radius)
+    np.testing.assert_array_equal(small_counts, counts)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_cuda_agrees_with_the_cpu(rng, kind, metric):
+    parts = [kind(rng, (700, d)) for d in (3, 1)]
+    radius, counts, _ = neighbours(parts, 3, metric)
+    tensors = [torch.from_numpy(part).cuda() for part in parts]
+    other_radius, other_counts, _ = tensor_neighbours.neighbours(tensors, 3, metric)
+    np.testing.assert_array_equal(other_radius, radius)
+    np.testing.assert_array_equal(other_counts, counts)

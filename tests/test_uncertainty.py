@@ -1,0 +1,84 @@
+"""Intervals that cover, and p-values that are uniform when there is nothing to find."""
+
+import numpy as np
+import pytest
+
+import infotheory as it
+from infotheory import truth
+
+
+def _pair(rng, n, correlation):
+    x, noise = rng.standard_normal((2, n))
+    return x, correlation * x + (1 - correlation**2) ** 0.5 * noise
+
+
+def test_the_interval_covers_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    exact = truth.correlated_normals(0.6).value
+    covered = 0
+    for _ in range(100):
+        found = it.confidence_interval(
+            "mutual_information:gaussian", *_pair(rng, 400, 0.6), level=0.8, rng=1
+        )
+        covered += found.low <= exact <= found.high
+    assert 70 <= covered <= 90  # 2.5 standard deviations of a binomial with p = .8
+
+
+def test_the_width_is_that_of_the_standard_error():
+    x, y = _pair(np.random.default_rng(1), 2000, 0.6)
+    found = it.confidence_interval("mutual_information:gaussian", x, y, subsamples=500)
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * found.estimate.stderr, rel=0.15)
+    assert found.low < found.estimate < found.high
+
+
+def test_an_interval_in_bits_by_hand():
+    x, y = _pair(np.random.default_rng(1), 100, 0.6)
+    found = it.confidence_interval("mutual_information:gaussian", x, y)
+    assert found.to("bits").low == pytest.approx(found.low / np.log(2), rel=1e-15)
+    assert found.to("bits").estimate.unit == "bits"
+
+
+def test_p_is_uniform_under_independence_and_small_under_dependence():
+    rng = np.random.default_rng(2)
+    p = []
+    for _ in range(150):
+        pair = _pair(rng, 40, 0.0)
+        p.append(it.permutation_test("mutual_information:gaussian", *pair, permutations=39).p)
+    # The largest distance to the uniform law; 1.63 / sqrt(150) is its 99 % point, and p has steps
+    # of 1/40.
+    distance = np.abs(np.sort(p) - np.arange(1, 151) / 150).max()
+    assert distance < 1.63 / 150**0.5 + 1 / 40
+    dependent = it.permutation_test("mutual_information:ksg", *_pair(rng, 200, 0.9))
+    assert dependent.p == 1 / 1000
+
+
+def test_p_counts_by_hand():
+    # Four pairs; the estimate is the largest possible, which the identity and the swap of labels
+    # reach as well, so that b is the number of draws among them.
+    x = y = np.array([0, 0, 1, 1])
+    found = it.permutation_test("mutual_information:plugin", x, y, permutations=50, rng=3)
+    reached = (found.null >= found.estimate.value).sum()
+    assert found.p == (reached + 1) / 51
+    assert 0 < reached < 50
+
+
+def test_chance_is_the_callers_and_jobs_change_nothing():
+    x, y = _pair(np.random.default_rng(3), 60, 0.3)
+    measure = it.measure("mutual_information:ksg", k=5)
+    first = it.permutation_test(measure, x, y, permutations=10, rng=5)
+    second = it.permutation_test(measure, x, y, permutations=10, rng=5, n_jobs=2)
+    third = it.permutation_test(measure, x, y, permutations=10, rng=6)
+    assert np.array_equal(first.null, second.null)
+    assert not np.array_equal(first.null, third.null)
+
+
+def test_bad_arguments_are_named():
+    x, y = _pair(np.random.default_rng(3), 60, 0.3)
+    with pytest.raises(ValueError, match="level must be below 1"):
+        it.confidence_interval("mutual_information:ksg", x, y, level=1)
+    with pytest.raises(ValueError, match="at least 20 samples; got n=10"):
+        it.confidence_interval("mutual_information:ksg", x[:10], y[:10])
+    with pytest.raises(ValueError, match="permutations must be at least 1"):
+        it.permutation_test("mutual_information:ksg", x, y, permutations=0)
+    with pytest.raises(ValueError, match="y must be finite"):
+        it.permutation_test("mutual_information:ksg", x, y * np.nan)
