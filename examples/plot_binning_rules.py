@@ -45,7 +45,7 @@ for axis, layer in zip(axes, LAYERS, strict=True):
     axis.axhline(np.log2(N), color="black", linewidth=1)
     axis.set(xscale="log", xlabel="scale of the pre-activations", title=layer)
 axes[0].text(SCALES[0], np.log2(N) + 0.1, "log2 n")
-axes[0].set_ylabel("entropy of the binned layer [bits]")
+axes[0].set(ylabel="entropy of the binned layer [bits]", ylim=(2.5, 13))
 axes[1].legend()
 plt.show()
 

@@ -44,6 +44,8 @@ for method, marker, colour in zip(methods, "os^", ("#0072B2", "#E69F00", "#009E7
     axis.plot(SIZES, mean, marker=marker, color=colour, label=method)
     axis.fill_between(SIZES, mean - deviation, mean + deviation, color=colour, alpha=0.15)
 axis.set(xscale="log", xlabel="throws n", ylabel="entropy [bits]")
+axis.set_xticks(SIZES, SIZES)
+axis.minorticks_off()
 axis.set_title(f"A die with {FACES} faces, mean of {REPEATS} experiments")
 axis.legend()
 plt.show()

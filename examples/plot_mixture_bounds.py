@@ -50,7 +50,7 @@ for axis, d in zip(axes, DIMENSIONS, strict=True):
     axis.plot(VARIANCES, middle, "k.-", label="Monte Carlo")
     axis.set(xscale="log", xlabel="variance of the noise", title=f"uniform, d = {d}, n = {N}")
 axes[0].set(ylabel="information [bits]", ylim=(0, ceiling + 0.9))
-axes[0].legend(loc="lower left")
+axes[2].legend(loc="lower left")
 plt.show()
 
 # %%

@@ -82,6 +82,8 @@ def codes(x: Any, name: str) -> Any:
                 f"fractions, for example {x[np.floor(x) != x][0]}. For a continuous variable "
                 f"choose a method for real data, or bin it: method='binned'."
             )
+        if (np.abs(x) >= 2.0**63).any():
+            raise ValueError(f"{name} must hold labels below 2**63 in size; got {np.abs(x).max()}.")
     return np.require(x, np.int64, ["C", "A", "W"])
 
 

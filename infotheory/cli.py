@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from infotheory import __version__
+from infotheory.estimate import InfotheoryWarning
 
 __all__ = ["main"]
 
@@ -163,22 +164,28 @@ def _plane(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.resume and options.out is None:
         parser.error("--resume needs --out, the folder of the run to go on with")
     out = options.out or plane.new_folder(task)
-    try:
-        made = plane.run(
-            task,
-            out=out,
-            net=options.net,
-            activations=options.activation.split(","),
-            seeds=options.seeds,
-            steps=options.steps,
-            batch=options.batch,
-            methods=options.methods,
-            resume=options.resume,
-            device=options.device,
-        )
-    except KeyboardInterrupt:
-        print(f"what was recorded is in {out}; go on with --out {out} --resume", file=sys.stderr)
-        raise
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", InfotheoryWarning)
+        try:
+            made = plane.run(
+                task,
+                out=out,
+                net=options.net,
+                activations=options.activation.split(","),
+                seeds=options.seeds,
+                steps=options.steps,
+                batch=options.batch,
+                methods=options.methods,
+                resume=options.resume,
+                device=options.device,
+            )
+        except KeyboardInterrupt:
+            hint = f"what was recorded is in {out}; go on with --out {out} --resume"
+            print(hint, file=sys.stderr)
+            raise
+    if caught:
+        said = len({str(warning.message) for warning in caught})
+        print(f"{said} warnings of estimates are in the log and the report", file=sys.stderr)
     if options.json:
         _print_json(plane.summary(made, options.unit))
     else:

@@ -106,6 +106,9 @@ class Estimate:
         origin = ", ".join(part for part in (self.key, f"n={self.n}" if self.n else "") if part)
         return f"{self.value:.6g}{error}{unit}" + (f" ({origin})" if origin else "")
 
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec) if spec else str(self)
+
     def __repr__(self) -> str:
         return f"<Estimate {self}>"
 
@@ -131,9 +134,11 @@ class Estimate:
         cls, function: Any, types: Any, arguments: Any = (), options: Any = None
     ) -> Any:
         """Plain numbers for torch, but never in silence where a gradient would be cut."""
-        _refuse_gradient(arguments)
+        options = options or {}
+        _refuse_gradient((*arguments, *options.values()))
         plain = tuple(a.value if isinstance(a, Estimate) else a for a in arguments)
-        return function(*plain, **(options or {}))
+        named = {k: a.value if isinstance(a, Estimate) else a for k, a in options.items()}
+        return function(*plain, **named)
 
     def _other(self, other: Any) -> Any:
         if isinstance(other, Estimate):
@@ -191,6 +196,12 @@ class Estimate:
 
     def __pow__(self, other: Any) -> Any:
         return self.value ** _plain(other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return _plain(other) ** self.value
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self.value, digits)
 
     def __neg__(self) -> float:
         return -self.value

@@ -633,7 +633,7 @@ def test_global_state_is_left_alone(entry, engine):
 
 
 @each_entry
-@pytest.mark.parametrize("n", [N, 700])
+@pytest.mark.parametrize("n", [N, 700, 3000])
 def test_threads_do_not_change_a_bit(entry, engine, n):
     if max(numba.config.NUMBA_NUM_THREADS, torch.get_num_threads()) < 2:
         pytest.skip("one core")
@@ -686,6 +686,27 @@ def test_the_engines_agree(entry, n):
     assert on_cpu.diagnostics.keys() == on_torch.diagnostics.keys()
     for name in on_cpu.diagnostics.keys() - {"path"}:  # the algorithm may differ
         assert _close(on_cpu.diagnostics[name], on_torch.diagnostics[name]), name
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@each_entry
+@pytest.mark.parametrize("n", [5, 701])
+def test_cuda_agrees(entry, n):
+    arrays = draw(entry, n)
+    on_cpu = estimate(entry, *arrays)
+    on_cuda = estimate(entry, *(torch.from_numpy(array).cuda() for array in arrays))
+    assert on_cuda.value == pytest.approx(on_cpu.value, rel=1e-8, abs=1e-8)
+    assert on_cuda.params == on_cpu.params
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("entry", [pytest.param(e, id=e.key) for e in ENTRIES if len(e.inputs) > 1])
+def test_two_devices_are_named(entry):
+    first, *rest = draw(entry)
+    with pytest.raises(ValueError, match=r"same device; got \w+ on cuda:0, \w+ on cpu"):
+        entry.function(torch.from_numpy(first).cuda(), *rest)
 
 
 # ---- truth --------------------------------------------------------------------------------

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils import nodes
 from docutils.utils.math import latex2mathml, unichar2tex
 
+#: An accent and what it stands on, in front of an index.
+_ACCENTED = re.compile(r"\\(?:hat|bar|tilde)\s*(?:\\[a-zA-Z]+|\{[^{}]*\}|\w)(?=\s*[_^])")
+
 
 def _markup(node: nodes.Node, as_block: bool) -> str:
-    source = node.astext().translate(unichar2tex.uni2tex_table)
+    # Grouped, or the index of \hat H_n would be set below the accent.
+    source = _ACCENTED.sub(r"{\g<0>}", node.astext()).translate(unichar2tex.uni2tex_table)
     return latex2mathml.tex2mathml(source, as_block=as_block)
 
 

@@ -13,7 +13,12 @@ from links import linked
 import infotheory
 from infotheory import cli, registry
 
-_QUANTITIES_FIRST = "What is estimated, from what, and by whom. A click on a key leads to its page."
+_ABOUT_THE_TABLES = """
+*Inputs* are what each array must be: real numbers, or codes (labels). *Estimand* is what the number
+approaches with more and more samples: "shannon" is the entropy or the mutual information itself,
+anything else a quantity of its own, which is not comparable with it. *Bound* is given where the
+number is known to lie on one side of its estimand.
+"""
 
 
 def write(folder: Path) -> None:
@@ -41,7 +46,12 @@ def _title(text: str, underline: str = "=") -> list[str]:
 def _table(
     rows: Iterable[Iterable[str]], *, widths: str = "auto", header: bool = True
 ) -> list[str]:
-    lines = [".. list-table::", f"   :header-rows: {int(header)}", f"   :widths: {widths}"]
+    lines = [
+        ".. list-table::",
+        "   :class: register",
+        f"   :header-rows: {int(header)}",
+        f"   :widths: {widths}",
+    ]
     lines += ["   :stub-columns: 1"] * (not header) + [""]
     for row in rows:
         lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(row)]
@@ -50,8 +60,9 @@ def _table(
 
 def _estimators() -> Iterator[str]:
     """The table of all estimators, a section for each quantity."""
+    yield from [":html_theme.sidebar_secondary.remove:", ""]  # the tables need the room
     yield from _title("Estimators")
-    yield from [_QUANTITIES_FIRST, ""]
+    yield _ABOUT_THE_TABLES
     entries = registry.entries()
     for quantity in dict.fromkeys(entry.quantity for entry in entries):
         yield from _title(quantity.replace("_", " ").capitalize(), "-")
@@ -69,7 +80,7 @@ def _estimators() -> Iterator[str]:
             for entry in entries
             if entry.quantity == quantity
         ]
-        yield from _table(rows)
+        yield from _table(rows, widths="23 10 7 14 8 9 29")
     yield from [".. toctree::", "   :hidden:", ""]
     yield from (f"   {_name(entry)}" for entry in entries)
 
@@ -132,17 +143,25 @@ def _commands() -> Iterator[str]:
     """Each command with its options, from the parser itself."""
     parser = cli._parser()
     yield from _title("Command line")
-    yield from [f"{cli.main.__doc__}".partition("\n")[2].replace("    ", "").strip(), ""]
+    codes = inspect.cleandoc(cli.main.__doc__ or "").partition("\n\n")[2]
+    yield from ["Exit codes. " + " ".join(codes.split()), ""]
     yield from _options(parser, parser.prog)
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, command in action.choices.items():
                 yield from _title(f"{parser.prog} {name}", "-")
-                yield from [f"{_sentence(command.description)}", ""]
-                yield from [".. code-block:: text", ""]
+                yield from [_sentence(command.description), "", ".. code-block:: text", ""]
+                command.formatter_class = _Narrow
                 yield from (f"   {line}" for line in command.format_usage().splitlines())
                 yield ""
                 yield from _options(command, f"{parser.prog} {name}")
+
+
+class _Narrow(argparse.HelpFormatter):
+    """Usage that fits into the page, whatever the terminal."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=66)
 
 
 def _options(parser: argparse.ArgumentParser, program: str) -> Iterator[str]:
@@ -153,17 +172,19 @@ def _options(parser: argparse.ArgumentParser, program: str) -> Iterator[str]:
             continue
         value = "" if action.nargs == 0 else f" {formatter._format_args(action, _value(action))}"
         names = ", ".join(f"{name}{value}" for name in action.option_strings) or value.strip()
-        about = formatter._expand_help(action) if action.help else _choice(action)
-        yield from [f".. option:: {names}", "", f"   {_sentence(about)}", ""]
+        about = formatter._expand_help(action) if action.help else _default(action)
+        yield from [f".. option:: {names}", "", f"   {about}", ""]
 
 
 def _value(action: argparse.Action) -> str:
+    if action.metavar is not None:
+        return str(action.metavar)
     if action.choices is not None:
         return "{" + ",".join(map(str, action.choices)) + "}"
     return action.dest.upper() if action.option_strings else action.dest
 
 
-def _choice(action: argparse.Action) -> str:
+def _default(action: argparse.Action) -> str:
     return f"default: {action.default}" if action.default is not None else ""
 
 

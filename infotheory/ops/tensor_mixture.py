@@ -16,9 +16,7 @@ from infotheory.ops import MixtureLogSums
 TILE = {"cpu": 1 << 18, "cuda": 1 << 25}
 
 
-def mixture_log_sums(
-    x: Tensor, variance: float, classes: Tensor | None = None
-) -> MixtureLogSums:
+def mixture_log_sums(x: Tensor, variance: float, classes: Tensor | None = None) -> MixtureLogSums:
     r"""Log sums of Gaussians around each sample, over all samples and over its own class.
 
     .. math::
@@ -45,7 +43,7 @@ def mixture_log_sums(
     is taken once, but for those within a tile's rows. Cost: O(n^2 d) time; memory of a tile.
     """
     n = len(x)
-    factor = _factor(8.0 * variance)
+    factor = _factor(8.0, variance)
     sums = x.new_zeros(2 if classes is None else 4, n)
     for start, stop in _stretches(n, n, x.device.type):
         low = _kernel(x[start:stop], x[start:], factor)
@@ -55,7 +53,8 @@ def mixture_log_sums(
             low.mul_(classes[start:stop, None] == classes[None, start:])
             _add(sums[2:], low, start, stop)
     logs = sums.log1p_().cpu().numpy()
-    return MixtureLogSums(*logs) if len(logs) == 4 else MixtureLogSums(*logs, None, None)
+    by_class = (None, None) if classes is None else (logs[2], logs[3])
+    return MixtureLogSums(logs[0], logs[1], *by_class)
 
 
 def mixture_density_log(x: Tensor, points: Tensor, variance: float) -> np.ndarray:
@@ -81,7 +80,7 @@ def mixture_density_log(x: Tensor, points: Tensor, variance: float) -> np.ndarra
     Cost: O(n m d) time; memory of a tile.
     """
     n, m = len(x), len(points)
-    factor = _factor(2.0 * variance)
+    factor = _factor(2.0, variance)
     logs = x.new_empty(m)
     for start, stop in _stretches(m, n, x.device.type):
         logs[start:stop] = _squared(points[start:stop], x).mul_(factor).logsumexp(dim=1)
@@ -105,11 +104,9 @@ def _squared(rows: Tensor, samples: Tensor) -> Tensor:
     return torch.cdist(rows, samples, compute_mode=mode).square_()
 
 
-def _factor(denominator: float) -> float:
-    # Kept finite: an infinite factor would turn the distance 0 into NaN.
-    if denominator * sys.float_info.max <= 1.0:
-        return -sys.float_info.max
-    return -1.0 / denominator
+def _factor(multiple: float, variance: float) -> float:
+    """-1 / (multiple variance), neither 0 nor infinite: times a distance it must not be NaN."""
+    return max(-1.0 / multiple / variance, -sys.float_info.max)
 
 
 def _stretches(rows: int, columns: int, device: str) -> list[tuple[int, int]]:

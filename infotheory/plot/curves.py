@@ -70,17 +70,13 @@ def curves(
     if quantities is None:
         known = dict.fromkeys(str(record.get("quantity")) for record in members)
         quantities = [name for name in (data.X, data.Y) if name in known] or list(known)
-    columns = data.groups(members)
+    found = data.panels(records, quantities=quantities, probe=probe, unit=unit)
+    panels = {panel.group: panel for panel in found if panel.variant == chosen}
+    if not panels:
+        raise ValueError(f"nothing to draw: {chosen.name} has no finite values at a common step.")
     names = list(dict.fromkeys(str(row["name"]) for row in scalars))
     rows = [*((name, _HEIGHT) for name in quantities), *((name, _LOW) for name in names)]
-    total = max(_LEFT + len(columns) * (_WIDTH + _GAP[0]) + 0.1, 6.0)
-    panels = {
-        (group, quantity): data.panel(
-            records, quantities=(quantity,), variant=chosen, group=group, probe=probe, unit=unit
-        )
-        for group in columns
-        for quantity in quantities
-    }
+    total = max(_LEFT + len(panels) * (_WIDTH + _GAP[0]) + 0.1, 6.0)
     caption = [
         line
         for text in style.caption(list(panels.values()), shows="curve")
@@ -93,9 +89,8 @@ def curves(
                 va="center", fontweight="bold")  # fmt: skip
     shared: dict[str, Axes] = {}
     to_name = []
-    for column, group in enumerate(columns):
+    for column, (group, panel) in enumerate(panels.items()):
         left, low = _LEFT + column * (_WIDTH + _GAP[0]), tall - top
-        last = max(panels[group, quantity].last_step for quantity in quantities)
         for name, height in rows:
             low -= height
             # One scale across groups, or they could not be compared.
@@ -105,11 +100,11 @@ def curves(
             shared.setdefault(name, axes)
             style.plain_axes(axes)
             if height == _HEIGHT:
-                _draw_layers(axes, panels[group, name], name)
-                to_name.append((axes, panels[group, name], name))
+                _draw_layers(axes, panel, name)
+                to_name.append((axes, panel, name))
             else:
                 _draw_scalar(axes, scalars, group, name)
-            _step_axis(axes, last, name == rows[-1][0])
+            _step_axis(axes, panel.last_step, name == rows[-1][0])
             axes.tick_params(labelleft=column == 0)
             if column == 0:
                 axes.set_ylabel(f"{style.hat(name)} [{unit}]" if height == _HEIGHT else name)
@@ -172,11 +167,9 @@ def _step_axis(axes: Axes, last: int, lowest: bool) -> None:
 
 
 def _name_layers(axes: Axes, panel: Panel, quantity: str) -> None:
-    if not panel.paths:
-        return
     place_column(
         axes,
-        [style.short(path.layer) for path in panel.paths],
+        style.short_names([path.layer for path in panel.paths]),
         np.array([(path.steps[-1], path.median[quantity][-1]) for path in panel.paths]),
         size=SMALL,
         colours=[_COLOURS[path.place % len(_COLOURS)] for path in panel.paths],

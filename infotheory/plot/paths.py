@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from infotheory.estimate import AT_CEILING, convert
 from infotheory.plot.variants import Record, Variant, choose, recorded_variants
 
-__all__ = ["Panel", "Path", "groups", "layer_name", "panel", "probes", "spread"]
+__all__ = ["Panel", "Path", "groups", "layer_name", "layers", "panel", "panels", "probes", "spread"]
 
 X, Y = "I(X;T)", "I(T;Y)"
 #: Up to this many seeds the band is all of them; quartiles of so few would pretend precision.
@@ -38,8 +38,14 @@ class Path:
         By quantity; low and high are the band.
     seeds : dict of str to array, shape (seeds, s)
         Every seed's own values, by quantity; NaN where there is no finite value.
+    stderr : dict of str to array, shape (s,)
+        The median over seeds of the standard errors, by quantity; NaN where unknown.
     saturated : boolean array, shape (s,)
         At the ceiling in at least half of the seeds.
+    saturated_seeds : boolean array, shape (seeds, s)
+        The same for each seed.
+    width : int or None
+        Features of the layer.
     """
 
     layer: str
@@ -49,7 +55,10 @@ class Path:
     low: dict[str, np.ndarray]
     high: dict[str, np.ndarray]
     seeds: dict[str, np.ndarray]
+    stderr: dict[str, np.ndarray]
     saturated: np.ndarray
+    saturated_seeds: np.ndarray
+    width: int | None
 
 
 @dataclass(frozen=True)
@@ -60,14 +69,21 @@ class Panel:
     group: str | None
     probe: str | None
     unit: str
+    quantities: tuple[str, ...]
     paths: tuple[Path, ...]
     n: tuple[int, ...]
-    seeds: int
+    seed_names: tuple[str, ...]
+    shorter_seeds: int
     ceiling_x: float | None
     ceiling_y: float | None
     not_finite: int
     unshared: int
     violations: tuple[str, ...]
+
+    @property
+    def seeds(self) -> int:
+        """How many the medians are of."""
+        return len(self.seed_names)
 
     @property
     def band(self) -> str:
@@ -138,13 +154,62 @@ def panel(
     ValueError
         If there are no records, or none of that variant, group and probe.
     """
-    scale = convert(1.0, "nats", unit)
     variants = recorded_variants(records, quantities)
     chosen = choose(variants, variant, quantities)
     members = variants[chosen]
     group = _one_of("group", group, groups(members))
     probe = _one_of("probe", probe, probes(members))
-    places = _places(records)
+    found = _panel(members, chosen, group, probe, quantities, unit, layers(records))
+    if not found.paths:
+        raise ValueError(
+            f"nothing to draw: {' and '.join(quantities)} of {chosen.name} have no finite values "
+            f"at a common step{f' in group {group!r}' if group is not None else ''}."
+        )
+    return found
+
+
+def panels(
+    records: Sequence[Record],
+    *,
+    quantities: Sequence[str] | None = None,
+    probe: str | None = None,
+    unit: str = "bits",
+) -> list[Panel]:
+    """The panels of all variants and, within each, of all groups; none without a path.
+
+    Parameters
+    ----------
+    records, probe, unit
+        As for :func:`panel`.
+    quantities : sequence of str, optional
+        What every point needs; by default all that the variant recorded in that group.
+    """
+    variants = recorded_variants(records, quantities or ())
+    choose(variants, None, quantities or ())  # says what is wrong if there is none
+    probe = _one_of("probe", probe, probes(records))
+    places = layers(records)
+    found = []
+    for variant, members in variants.items():
+        for group in groups(members):
+            wanted = quantities
+            if wanted is None:
+                known = {str(r.get("quantity")): None for r in members if r.get("group") == group}
+                wanted = [name for name in (X, Y) if name in known]
+                wanted += [name for name in known if name not in wanted]
+            found.append(_panel(members, variant, group, probe, wanted, unit, places))
+    return [panel for panel in found if panel.paths]
+
+
+def _panel(
+    members: Sequence[Record],
+    variant: Variant,
+    group: str | None,
+    probe: str | None,
+    quantities: Sequence[str],
+    unit: str,
+    places: Mapping[str, int],
+) -> Panel:
+    scale = convert(1.0, "nats", unit)
     members = [
         record
         for record in members
@@ -153,33 +218,57 @@ def panel(
         and record.get("quantity") in quantities
     ]
     table: dict[str, dict[Any, dict[str, dict[int, Record]]]] = {}
+    steps: dict[Any, set[int]] = {}
     for record in members:
-        by_seed = table.setdefault(layer_name(record), {})
-        by_quantity = by_seed.setdefault((record.get("run"), record.get("seed")), {})
-        by_quantity.setdefault(record["quantity"], {})[int(record["step"])] = record
-    built = [_path(layer, places[layer], table[layer], quantities, scale) for layer in table]
+        seed, step = (record.get("run"), record.get("seed")), int(record["step"])
+        steps.setdefault(seed, set()).add(step)
+        by_quantity = table.setdefault(layer_name(record), {}).setdefault(seed, {})
+        by_step = by_quantity.setdefault(record["quantity"], {})
+        # What was measured on demand, under a tag, does not replace the regular measurement.
+        if not record.get("tag") or step not in by_step:
+            by_step[step] = record
+    kept = _longest(steps)
+    built = [
+        _path(layer, places[layer], [of_layer.get(seed, {}) for seed in kept], quantities, scale)
+        for layer, of_layer in table.items()
+    ]
     paths = tuple(sorted((p for p in built if len(p.steps)), key=lambda path: path.place))
-    all_steps = {
-        layer: {step for seed in table[layer].values() for q in seed.values() for step in q}
-        for layer in table
-    }
-    kept = {path.layer: set(path.steps.tolist()) for path in paths}
+    every_step = set().union(*(steps[seed] for seed in kept))
     return Panel(
-        variant=chosen,
+        variant=variant,
         group=group,
         probe=probe,
         unit=unit,
+        quantities=tuple(quantities),
         paths=paths,
         n=tuple(sorted({int(record["n"]) for record in members if record.get("n")})),
-        seeds=len({(record.get("run"), record.get("seed")) for record in members}),
+        seed_names=tuple(_seed_name(seed, kept) for seed in kept),
+        shorter_seeds=len(steps) - len(kept),
         ceiling_x=_largest(members, "ceiling_x", scale),
         ceiling_y=_largest(members, "ceiling_y", scale),
         not_finite=sum(math.isnan(_finite(record)) for record in members),
-        unshared=max(
-            (len(all_steps[layer] - kept.get(layer, set())) for layer in table), default=0
-        ),
+        unshared=max((len(every_step) - len(path.steps) for path in paths), default=0),
         violations=_violations(paths, quantities, scale),
     )
+
+
+def _longest(steps: Mapping[Any, set[int]]) -> list[Any]:
+    """The seeds to draw: all, unless a run that broke off would hide most of the others."""
+    ranked = sorted(steps, key=lambda seed: -len(steps[seed]))
+    drawn = [
+        count * len(set.intersection(*(steps[seed] for seed in ranked[:count])))
+        for count in range(1, len(ranked) + 1)
+    ]
+    # Of equal numbers of points, the one with more seeds.
+    best = max(range(len(ranked)), key=lambda i: (drawn[i], i), default=-1)
+    chosen = set(ranked[: best + 1])
+    return [seed for seed in steps if seed in chosen]
+
+
+def _seed_name(seed: tuple[Any, Any], among: Sequence[tuple[Any, Any]]) -> str:
+    run, number = seed
+    alone = number is not None and sum(other == number for _, other in among) == 1
+    return f"seed {number}" if alone else str(run)
 
 
 def _one_of(name: str, wanted: str | None, known: list[str | None]) -> str | None:
@@ -191,8 +280,11 @@ def _one_of(name: str, wanted: str | None, known: list[str | None]) -> str | Non
     return wanted
 
 
-def _places(records: Sequence[Record]) -> dict[str, int]:
-    """Every layer's place, by its index in the network and then by first appearance."""
+def layers(records: Sequence[Record]) -> dict[str, int]:
+    """Names of the layers, each with its place: its marker, the same in all figures.
+
+    By index in the network, then by first appearance.
+    """
     index: dict[str, tuple[int, int]] = {}
     for record in records:
         name = layer_name(record)
@@ -221,27 +313,26 @@ def _disjoint_by_group(records: Sequence[Record], index: Mapping[str, tuple[int,
 def _path(
     layer: str,
     place: int,
-    by_seed: Mapping[Any, Mapping[str, Mapping[int, Record]]],
+    by_seed: Sequence[Mapping[str, Mapping[int, Record]]],
     quantities: Sequence[str],
     scale: float,
 ) -> Path:
-    held = [set(seed.get(quantity, {})) for seed in by_seed.values() for quantity in quantities]
+    held = [set(seed.get(quantity, {})) for seed in by_seed for quantity in quantities]
     steps = np.array(sorted(set.intersection(*held)), dtype=int)
-    seeds = {
-        quantity: np.array(
-            [[_finite(seed[quantity][s]) * scale for s in steps] for seed in by_seed.values()]
-        ).reshape(len(by_seed), len(steps))
-        for quantity in quantities
-    }
+
+    def numbers(quantity: str, read: Callable[[Record], Any], kind: type) -> np.ndarray:
+        found = [[read(seed[quantity][step]) for step in steps] for seed in by_seed]
+        return np.array(found, dtype=kind).reshape(len(by_seed), len(steps))
+
+    seeds = {quantity: numbers(quantity, _finite, float) * scale for quantity in quantities}
+    stderr = {quantity: numbers(quantity, _stderr, float) * scale for quantity in quantities}
     # A seed counts at a step only with all its coordinates: no point of two halves.
     incomplete = np.any([np.isnan(values) for values in seeds.values()], axis=0)
-    seeds = {quantity: np.where(incomplete, np.nan, values) for quantity, values in seeds.items()}
-    full = np.array(
-        [[_at_ceiling(seed[quantities[0]][s]) for s in steps] for seed in by_seed.values()]
-    ).reshape(len(by_seed), len(steps))
     drawn = ~incomplete.all(axis=0)
-    seeds = {quantity: values[:, drawn] for quantity, values in seeds.items()}
+    seeds = {name: np.where(incomplete, np.nan, seeds[name])[:, drawn] for name in seeds}
+    full = (numbers(quantities[0], _at_ceiling, bool) & ~incomplete)[:, drawn]
     spreads = {quantity: spread(values) for quantity, values in seeds.items()}
+    widths = {r.get("d") for seed in by_seed for one in seed.values() for r in one.values()}
     return Path(
         layer=layer,
         place=place,
@@ -250,14 +341,18 @@ def _path(
         low={quantity: found[1] for quantity, found in spreads.items()},
         high={quantity: found[2] for quantity, found in spreads.items()},
         seeds=seeds,
-        saturated=(full & ~incomplete)[:, drawn].sum(axis=0) * 2
-        >= (~incomplete)[:, drawn].sum(axis=0),
+        stderr={name: np.median(stderr[name][:, drawn], axis=0) for name in stderr},
+        saturated=full.sum(axis=0) * 2 >= (~incomplete)[:, drawn].sum(axis=0),
+        saturated_seeds=full,
+        width=widths.pop() if len(widths) == 1 else None,
     )
 
 
 def spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Median, low and high end of the band over the first axis, the seeds; NaN is no value."""
     levels = (0, 100) if len(values) <= FEW_SEEDS else (25, 75)
+    if values.shape[1] == 0:
+        return values[0], values[0], values[0]
     low, high = np.nanpercentile(values, levels, axis=0)
     return np.nanmedian(values, axis=0), low, high
 
@@ -265,6 +360,11 @@ def spread(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _finite(record: Record) -> float:
     value = record.get("value")
     return float(value) if value is not None and math.isfinite(value) else math.nan
+
+
+def _stderr(record: Record) -> float:
+    value = record.get("stderr")
+    return math.nan if value is None else float(value)
 
 
 def _at_ceiling(record: Record) -> bool:

@@ -13,7 +13,7 @@ from infotheory.plot.labels import Box, place, text_size
 from infotheory.plot.output import save
 from infotheory.plot.paths import Panel, Path
 from infotheory.plot.style import INK, LARGE, NORMAL, PAPER, SMALL, SOFT
-from infotheory.plot.variants import Record, Variant, choose, recorded_variants
+from infotheory.plot.variants import Record, Variant, recorded_variants
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -148,18 +148,14 @@ def planes(
         As :func:`plane`.
     """
     quantities = (x, y)
-    variants = recorded_variants(records, quantities)
-    choose(variants, None, quantities)  # says what is wrong if there is none
-    rows = data.groups([record for members in variants.values() for record in members])
-    grid = {
-        (row, variant): data.panel(
-            records, quantities=quantities, variant=variant, group=row, probe=probe, unit=unit
-        )
-        for row in rows
-        for variant, members in variants.items()
-        if row in data.groups(members)
-    }
-    panels = list(grid.values())
+    panels = data.panels(records, quantities=quantities, probe=probe, unit=unit)
+    if not panels:
+        raise ValueError(f"nothing to draw: {x} and {y} have no finite values at a common step.")
+    grid = {(panel.group, panel.variant): panel for panel in panels}
+    variants = list(dict.fromkeys(panel.variant for panel in panels))
+    rows = [
+        group for group in data.groups(records) if any(group == panel.group for panel in panels)
+    ]
     colours, norm = style.step_colours(panels)
     limits = _limits(panels, quantities)
     width, height = _PANEL
@@ -172,7 +168,9 @@ def planes(
     ]
     names = [style.wrap(variant.title, 72 * width, SMALL) for variant in variants]
     top = 0.8 + 0.145 * (max(map(len, names)) + 1)
-    bottom = 1.15 + 0.15 * len(caption)
+    key, key_columns = style.layer_key(panels, total - 0.5)
+    key_rows = -(-len(key) // key_columns)
+    bottom = 0.95 + 0.17 * key_rows + 0.15 * len(caption)
     tall = top + len(rows) * height + (len(rows) - 1) * _GAP[1] + bottom
     figure = figure or style.new_figure(total, tall)
     figure.set_size_inches(total, tall)
@@ -212,35 +210,9 @@ def planes(
         _LEFT + len(variants) * (width + _GAP[0]) + 0.02, bottom, 0.11, tall - top - bottom
     )
     style.add_colour_bar(figure, colours, norm, {"cax": cax})
-    _draw_key(figure, panels, (bottom - 0.72) / tall)
+    style.draw_key(figure, key, key_columns, (bottom - 0.58) / tall)
     write(0.25, 0.14, "\n".join(caption), va="bottom", gid="caption")
     return figure
-
-
-def _draw_key(figure: Figure, panels: Sequence[Panel], height: float) -> None:
-    """Which marker is which layer; groups may call the same layer differently."""
-    from matplotlib.lines import Line2D
-
-    names: dict[int, dict[str, None]] = {}
-    for panel in panels:
-        for path in panel.paths:
-            names.setdefault(path.place, {})[style.short(path.layer)] = None
-    marks = [
-        Line2D([], [], linestyle="", marker=style.marker(place), markersize=5.5, color=SOFT)
-        for place in sorted(names)
-    ]
-    figure.legend(
-        marks,
-        [" / ".join(names[place]) for place in sorted(names)],
-        loc="center",
-        bbox_to_anchor=(0.5, height),
-        ncols=min(len(names), max(int(figure.get_figwidth() / 1.1), 3)),
-        frameon=False,
-        fontsize=SMALL,
-        labelcolor=SOFT,
-        handletextpad=0.1,
-        columnspacing=1.6,
-    )
 
 
 def _limits(panels: Sequence[Panel], quantities: tuple[str, str]) -> Limits:
@@ -276,7 +248,7 @@ def _draw(
     medians = [np.column_stack([path.median[name] for name in quantities]) for path in panel.paths]
     place(
         axes,
-        [style.short(path.layer) for path in panel.paths],
+        style.short_names([path.layer for path in panel.paths], 14 if size == SMALL else 26),
         np.array([points[-1] for points in medians]).reshape(-1, 2),
         size=size,
         colour=INK,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from infotheory.plot.labels import text_size
 from infotheory.plot.paths import Panel
 
 if TYPE_CHECKING:
@@ -74,9 +75,24 @@ def step_ticks(last: int) -> list[int]:
     return [0, *(power for power in powers if power < last / 1.6), last] if last else [0]
 
 
-def short(name: str) -> str:
-    """A layer's name at most 18 letters long; the end says more than the beginning."""
-    return name if len(name) <= 18 else "…" + name[-17:]
+def short_names(names: Sequence[str], longest: int = 14) -> list[str]:
+    """The names, shortened to what tells them apart if one of them is too long."""
+    if all(len(name) <= longest for name in names):
+        return list(names)
+    parts = [name.split(".") for name in names]
+    for end in (-1, 0):  # blocks.0.attention and blocks.1.attention differ at the front
+        while len({part[end] for part in parts}) == 1 and min(map(len, parts)) > 1:
+            if end == 0 and all(len(".".join(part)) < longest for part in parts):
+                break
+            parts = [part[1:] if end == 0 else part[:-1] for part in parts]
+    cut = [
+        part
+        if len(part) <= longest
+        else f"{part[: longest // 3]}…{part[longest // 3 - longest + 1 :]}"
+        for part in map(".".join, parts)
+    ]
+    alike = len(set(cut)) < len(names)
+    return [f"{i + 1} {name}" if alike else name for i, name in enumerate(cut)]
 
 
 def wrap(text: str, points: float, size: float) -> list[str]:
@@ -103,6 +119,44 @@ def marker(place: int) -> str:
     return MARKERS[place % len(MARKERS)]
 
 
+def layer_key(panels: Sequence[Panel], inches: float) -> tuple[dict[int, str], int]:
+    """The layers by place, as all groups call them, and in how many columns they fit."""
+    names: dict[int, dict[str, None]] = {}
+    for panel in panels:
+        for path in panel.paths:
+            names.setdefault(path.place, {})[path.layer] = None
+    said = {place: " / ".join(names[place]) for place in sorted(names)}
+    said = {
+        place: name if len(name) <= 40 else f"{name[:16]}…{name[-23:]}"
+        for place, name in said.items()
+    }
+    widest = 0.45 + max(text_size(name, SMALL)[0] for name in said.values()) / 72
+    return said, min(max(int(inches / widest), 1), len(said))
+
+
+def draw_key(figure: Figure, names: dict[int, str], columns: int, top: float) -> None:
+    """Which marker is which layer, below `top`, a fraction of the figure's height."""
+    from matplotlib.lines import Line2D
+
+    marks = [
+        Line2D([], [], linestyle="", marker=marker(place), markersize=5.5, color=SOFT)
+        for place in names
+    ]
+    figure.legend(
+        marks,
+        list(names.values()),
+        loc="upper center",
+        bbox_to_anchor=(0.5, top),
+        ncols=columns,
+        frameon=False,
+        fontsize=SMALL,
+        labelcolor=SOFT,
+        handletextpad=0.1,
+        columnspacing=1.6,
+        borderpad=0,
+    )
+
+
 def caption(panels: Sequence[Panel], other_variants: int = 0, *, shows: str = "path") -> list[str]:
     """What the picture cannot say itself, a paragraph each."""
     seeds = sorted({panel.seeds for panel in panels})
@@ -122,6 +176,9 @@ def caption(panels: Sequence[Panel], other_variants: int = 0, *, shows: str = "p
     lost = sum(panel.not_finite for panel in panels)
     if lost:
         first.append(f"{lost} estimates are not finite and left out.")
+    shorter = sum({panel.group: panel.shorter_seeds for panel in panels}.values())
+    if shorter:
+        first.append(f"Left out: {shorter} seed{'s' if shorter > 1 else ''} with far fewer steps.")
     unshared = max((panel.unshared for panel in panels), default=0)
     if unshared:
         first.append(f"Up to {unshared} steps of a layer are not shared by all seeds and left out.")

@@ -7,7 +7,7 @@ import errno
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,15 @@ NAME = "records.jsonl"
 Record = dict[str, Any]
 
 #: A log goes on only if the header says the same about what is measured.
-_AGREE = ("format", "layers", "measures", "probe data", "reduce")
+_AGREE: Mapping[str, Callable[[Record], Any]] = {
+    "format": lambda header: header.get("format"),
+    "list of layers": lambda header: header.get("layers"),
+    "list of measures": lambda header: header.get("measures"),
+    "data to probe with": lambda header: {
+        name: probe["hash"] for name, probe in header.get("probes", {}).items()
+    },
+    "reduce": lambda header: header.get("reduce"),
+}
 _NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
@@ -282,15 +290,12 @@ def _resumed(path: Path, header: Record, start_step: int) -> list[Record] | None
 def _refuse_another(path: Path, before: Record, now: Record) -> None:
     if before.get("kind") != "header":
         raise ValueError(f"{path} does not begin with a header: it is not the log of a run.")
-    for header in (before, now):
-        probes = header.get("probes", {})
-        header["probe data"] = {name: probe["hash"] for name, probe in probes.items()}
-    for name in _AGREE:
-        if before.get(name) != now.get(name):
+    for name, part in _AGREE.items():
+        if part(before) != part(now):
             raise ValueError(
                 f"cannot resume {path}: its {name} is not that of this recorder.\n"
-                f"  the log:       {_short(before.get(name))}\n"
-                f"  this recorder: {_short(now.get(name))}\n"
+                f"  the log:       {_short(part(before))}\n"
+                f"  this recorder: {_short(part(now))}\n"
                 f"Make the recorder as it was, or choose another folder for out=."
             )
 

@@ -1,6 +1,7 @@
 """Mixture sums: both engines against the definition, and the exponential beneath them."""
 
 import math
+import platform
 
 import numba
 import numpy as np
@@ -43,9 +44,9 @@ def small_tiles(monkeypatch):
 
 
 def _close(found, expected):
-    # a sum of k terms, each right to a few units in the last place
+    # an exponent of -700 with a few roundings of 1e-16 each; exp(-708) may be 0
     assert found.dtype == np.float64
-    np.testing.assert_allclose(found, expected, rtol=2e-13, atol=1e-300)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-300)
 
 
 @both_engines
@@ -78,12 +79,12 @@ def test_sizes_around_the_real_tiles(engine, rng):
         for rows in (slice(0, 70), slice(n - 70, n)):
             squared = ((x[rows, None] - x[None]) ** 2).sum(axis=-1)
             same = classes[rows, None] == classes[None]
-            kernel = np.exp(-squared / 0.02)
-            wide = np.exp(-squared / 0.08)
-            _close(found.upper[rows], np.log(kernel.sum(axis=1)))
-            _close(found.lower[rows], np.log(wide.sum(axis=1)))
-            _close(found.class_upper[rows], np.log((kernel * same).sum(axis=1)))
-            _close(found.class_lower[rows], np.log((wide * same).sum(axis=1)))
+            squared[np.arange(70), np.arange(n)[rows]] = np.inf  # the own term is the 1 of log1p
+            kernel, wide = np.exp(-squared / 0.02), np.exp(-squared / 0.08)
+            _close(found.upper[rows], np.log1p(kernel.sum(axis=1)))
+            _close(found.lower[rows], np.log1p(wide.sum(axis=1)))
+            _close(found.class_upper[rows], np.log1p((kernel * same).sum(axis=1)))
+            _close(found.class_lower[rows], np.log1p((wide * same).sum(axis=1)))
 
 
 @both_engines
@@ -133,7 +134,7 @@ def test_no_scale_makes_a_nan(engine, rng, scale, variance):
     found = engine.sums(x, variance, rng.integers(0, 2, size=70))
     for logs in found:
         assert ((logs >= 0) & (logs <= math.log(70) * (1 + 1e-15))).all()
-    assert not np.isnan(engine.density(x, x + scale / 2, variance)).any()
+    assert not np.isnan(engine.density(x, 0.9 * x, variance)).any()
 
 
 @both_engines
@@ -182,7 +183,8 @@ def test_threads_change_no_bit(rng, kinds):
 def test_density_is_the_definition(engine, rng, n, m, d, variance):
     x, points = rng.normal(size=(n, d)), 2.0 * rng.normal(size=(m, d))
     expected = naive.density_log(x.tolist(), points.tolist(), variance)
-    np.testing.assert_allclose(engine.density(x, points, variance), expected, rtol=1e-12, atol=1e-13)
+    found = engine.density(x, points, variance)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
 
 
 @both_engines
@@ -233,8 +235,8 @@ def test_exponential_at_its_ends():
     assert not _exp(below).any()
 
 
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")
 def test_exponential_vectorises():
-    # the point of having our own: without AVX the loop below would still pass, so look at x86 only
     @numba.njit
     def loop(x, out):
         for i in range(x.size):
@@ -242,7 +244,4 @@ def test_exponential_vectorises():
 
     x = -np.arange(8.0)
     loop(x, x)
-    assembly = next(iter(loop.inspect_asm().values()))
-    if "x86_64" not in numba.core.config.MACHINE_BITS.__class__.__name__ and "xmm" not in assembly:
-        pytest.skip("not an x86 machine")
-    assert "pd\t" in assembly or "mulpd" in assembly
+    assert "mulpd" in next(iter(loop.inspect_asm().values()))

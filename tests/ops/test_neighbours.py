@@ -163,6 +163,16 @@ def test_permuted_rows_permute_the_answer(rng, columns, kind, metric):
         np.testing.assert_array_equal(other_counts, counts[:, order], err_msg=path)
 
 
+@pytest.mark.parametrize(
+    ("n", "columns", "latent", "expected"),
+    [(50, 1, 1, "sort"), (200, 6, 6, "tree"), (200, 30, 30, "brute"), (2500, 30, 30, "brute")]
+    + [(2500, 30, 2, "tree")],
+)
+def test_the_path_follows_the_data(rng, n, columns, latent, expected):
+    x = rng.normal(size=(n, latent)) @ rng.normal(size=(latent, columns))
+    assert neighbours([x], 3, "chebyshev", counts=False)[2] == expected
+
+
 def test_layout_and_input_are_left_alone(rng):
     wide = rng.normal(size=(4, 90))
     parts = [wide[:2].T, wide[3:].T]  # not C-contiguous

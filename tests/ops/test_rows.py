@@ -91,7 +91,8 @@ def test_entries_are_compared_in_double_precision(row_codes):
     x = np.float32([[0.1, 0.1], [0.7, 0.3]])
     edges = np.array([0.1, 0.3])  # float32(0.1) > 0.1, float32(0.3) > 0.3
     _check(row_codes(x, edges=edges), x, edges=edges)
-    _check(row_codes(np.float32([[0.1, 0.7]] * 2), edges=edges), [[0, 0]] * 2 @ np.eye(2))
+    column = np.float32([[0.1], [0.2], [0.3], [0.0999]])
+    assert row_codes(column, edges=edges)[0].tolist() == [0, 0, 1, 2]
 
 
 @both_engines
@@ -204,11 +205,12 @@ def test_hashes_of_short_numbers_are_distinct(rng):
         hashes = np.empty(len(x), np.int64)
         everything = np.uint64(rows._ALL_BITS)
         multipliers = rows._multipliers(x.shape[1])
-        rows._hash_rows(prepared, *reading, multipliers, everything, hashes, 0, len(x))
+        rows._hash_rows(prepared, reading, multipliers, everything, hashes, 0, len(x))
         assert len(np.unique(hashes)) == len(x)
 
 
 values = st.sampled_from([0.0, -0.0, 0.07, 0.14, 0.21, -0.07, 1.0, -1.0, 1e-300, 1e300, 0.5])
+integers = st.integers(-2, 2) | st.integers(-(2**63), 2**63 - 1)
 shapes = st.tuples(st.integers(1, 40), st.integers(1, 6))
 
 
@@ -231,7 +233,7 @@ def test_any_edges(row_codes, x, edges):
 
 
 @both_engines
-@given(x=arrays.arrays(np.int64, shapes, elements=st.integers(-2, 2) | st.integers(-(2**63), 2**63 - 1)))
+@given(x=arrays.arrays(np.int64, shapes, elements=integers))
 def test_any_integers(row_codes, x):
     _check(row_codes(x), x)
 

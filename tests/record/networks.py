@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -53,7 +55,7 @@ class Restless(nn.Module):
 def chain(*widths: int, activation: type[nn.Module] = nn.Tanh) -> nn.Sequential:
     """fc1, act1, fc2, act2, ... without an activation at the end."""
     net = nn.Sequential()
-    for place, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False), start=1):
+    for place, (inputs, outputs) in enumerate(pairwise(widths), start=1):
         if place > 1:
             net.add_module(f"act{place - 1}", activation())
         net.add_module(f"fc{place}", nn.Linear(inputs, outputs))

@@ -1,4 +1,5 @@
 import random
+import warnings
 
 import numpy as np
 import pytest
@@ -127,7 +128,7 @@ def test_nothing_is_touched_while_nothing_is_due(tmp_path):
 
 
 def test_a_scalar_that_is_no_number_is_named(tmp_path):
-    with pytest.raises(TypeError, match="loss must be a number"), make(tmp_path) as rec:
+    with make(tmp_path) as rec, pytest.raises(TypeError, match="loss must be a number"):
         rec.log(loss=torch.zeros(2))
 
 
@@ -217,9 +218,14 @@ def test_a_failing_measure_can_be_noted_instead(tmp_path):
 )
 def test_an_exception_in_training_leaves_a_readable_log(tmp_path, error, status):
     net = chain(6, 5, 3)
-    with pytest.raises(type(error)), make(tmp_path, net) as rec:
-        rec.step()
-        raise error
+
+    def train_until_it_fails():
+        with make(tmp_path, net) as rec:
+            rec.step()
+            raise error
+
+    with pytest.raises(type(error)):
+        train_until_it_fails()
     assert [record["step"] for record in of_kind(tmp_path, "probe")] == [0]
     assert log_of(tmp_path)[-1]["status"] == status
     assert hooks_of(net) == 0
@@ -239,11 +245,15 @@ def test_a_model_that_raises_in_mid_probe_is_left_as_it_was(tmp_path, error):
     net = nn.Sequential(Restless(), Fragile()).train()
     before = {name: module.training for name, module in net.named_modules()}
     chance = torch.get_rng_state()
-    with pytest.raises(error, match="in mid-probe"), make(tmp_path, net) as rec:
-        net[1].broken = True
-        chance = torch.get_rng_state()
-        buffers = {name: buffer.clone() for name, buffer in net.named_buffers()}
-        rec.measure()
+    buffers = {name: buffer.clone() for name, buffer in net.named_buffers()}
+
+    def measure_what_breaks():
+        with make(tmp_path, net) as rec:
+            net[1].broken = True
+            rec.measure()
+
+    with pytest.raises(error, match="in mid-probe"):
+        measure_what_breaks()
     assert hooks_of(net) == 0
     assert {name: module.training for name, module in net.named_modules()} == before
     assert torch.equal(torch.get_rng_state(), chance)
@@ -254,9 +264,11 @@ def test_a_model_that_raises_in_mid_probe_is_left_as_it_was(tmp_path, error):
 def test_warnings_are_said_once_for_each_layer_and_measure_and_kept(tmp_path):
     x = torch.randn(30, 6, generator=torch.Generator().manual_seed(0))
     rec = make(tmp_path, layers="fc*", probe=(x, x[:, 0] > 0), measures=["I(X;T)"])
-    with pytest.warns(it.InfotheoryWarning) as caught, rec:
-        rec.step()
-        rec.step()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with rec:
+            rec.step()
+            rec.step()
     said = [str(warning.message) for warning in caught]
     assert len(said) == len({message[:30] for message in said})
     assert said[0].startswith("layer 'fc1', I(X;T):binned, from step 0: ")
@@ -266,11 +278,12 @@ def test_warnings_are_said_once_for_each_layer_and_measure_and_kept(tmp_path):
     assert all(r["saturated"] and r["diagnostics"]["warnings"] for r in saturated)
 
 
-@pytest.mark.filterwarnings("error::infotheory.InfotheoryWarning")
 def test_a_warning_made_an_error_loses_no_record(tmp_path):
     x = torch.randn(30, 6, generator=torch.Generator().manual_seed(0))
-    with pytest.raises(it.InfotheoryWarning):
-        make(tmp_path, probe=(x, x[:, 0] > 0)).__enter__()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", it.InfotheoryWarning)
+        with pytest.raises(it.InfotheoryWarning):
+            make(tmp_path, probe=(x, x[:, 0] > 0)).__enter__()
     assert len(of_kind(tmp_path, "estimate")) == 6
     assert of_kind(tmp_path, "probe")
 
@@ -358,8 +371,12 @@ def test_a_log_error_is_not_hidden_by_the_end_that_cannot_be_written(tmp_path, m
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(LogError, match="No space left"), make(tmp_path) as rec:
-        monkeypatch.setattr("os.write", full)
-        rec.measure()
+    def measure_into_a_full_disk():
+        with make(tmp_path) as rec:
+            monkeypatch.setattr("os.write", full)
+            rec.measure()
+
+    with pytest.raises(LogError, match="No space left"):
+        measure_into_a_full_disk()
     monkeypatch.undo()
     assert [record["kind"] for record in log_of(tmp_path)].count("probe") == 1

@@ -23,8 +23,10 @@ from numba.extending import intrinsic
 # float32 ran 1.3 times as fast as 32), few enough to fill an int64 mask.
 SINGLE_LANES = 64
 DOUBLE_LANES = 32
-# Columns between two looks at "is any lane near enough still?". A look costs about one column.
-LOOK_EVERY = 4
+# Columns between two looks at "is any lane near enough still?". A look costs about two columns;
+# trees (float64) leave most tiles early, brute force (float32) late.
+SINGLE_LOOK = 8
+DOUBLE_LOOK = 4
 
 _INT64 = ir.IntType(64)
 
@@ -40,6 +42,7 @@ class _Code:
         self.scalar = ir.FloatType() if single else ir.DoubleType()
         self.bytes = 4 if single else 8
         self.lanes = SINGLE_LANES if single else DOUBLE_LANES
+        self.look_every = SINGLE_LOOK if single else DOUBLE_LOOK
         self.vector = ir.VectorType(self.scalar, self.lanes)
 
     def array(self, position):
@@ -132,8 +135,10 @@ def _lane_distances(code, patient):
         builder.store(code.mask(builder.load(total), limit), mask)
 
     def add_until_hopeless(chebyshev):
-        some = _INT64(LOOK_EVERY)
-        groups = builder.sdiv(builder.add(builder.sub(last, first), _INT64(LOOK_EVERY - 1)), some)
+        some = _INT64(code.look_every)
+        groups = builder.sdiv(
+            builder.add(builder.sub(last, first), _INT64(code.look_every - 1)), some
+        )
         with code.loop(_INT64(0), groups) as group:
             start = builder.add(first, builder.mul(group.index, some))
             stop = builder.add(start, some)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 from numba import njit, prange
@@ -54,8 +55,8 @@ def mixture_log_sums(
     memory, twice that with classes. The same bits whatever the number of threads.
     """
     n = len(x)
+    order: Any = slice(None)
     if classes is None:
-        order = slice(None)
         first = last = np.zeros(n, np.int64)
     else:
         order, first, last = _by_class(classes)
@@ -63,11 +64,12 @@ def mixture_log_sums(
     borders = np.append(np.arange(0, n, width), n)
     pairs = np.column_stack(np.triu_indices(len(borders) - 1))
     parts = np.zeros((len(borders) - 1, 2 if classes is None else 4, n))
-    _pair_sums(_coordinates(x[order]), _factor(8.0 * variance), first, last, borders, pairs, parts)
+    _pair_sums(_coordinates(x[order]), _factor(8.0, variance), first, last, borders, pairs, parts)
     # The sample's own term is the 1 of log1p: small sums of the others keep their digits.
     logs = np.empty(parts.shape[1:])
     logs[:, order] = np.log1p(parts.sum(axis=0))
-    return MixtureLogSums(*logs) if len(logs) == 4 else MixtureLogSums(*logs, None, None)
+    by_class = (None, None) if classes is None else (logs[2], logs[3])
+    return MixtureLogSums(logs[0], logs[1], *by_class)
 
 
 def mixture_density_log(x: np.ndarray, points: np.ndarray, variance: float) -> np.ndarray:
@@ -94,7 +96,7 @@ def mixture_density_log(x: np.ndarray, points: np.ndarray, variance: float) -> n
     Cost: O(n m d) time, O(n d + m d) memory. The same bits whatever the number of threads.
     """
     logs = np.empty(len(points))
-    _densities(_coordinates(x), _coordinates(points), _factor(2.0 * variance), logs)
+    _densities(_coordinates(x), _coordinates(points), _factor(2.0, variance), logs)
     return logs
 
 
@@ -106,15 +108,13 @@ def _coordinates(x: np.ndarray) -> np.ndarray:
     return columns
 
 
-def _factor(denominator: float) -> float:
-    # Kept finite: an infinite factor would turn the distance 0 into NaN.
-    if denominator * sys.float_info.max <= 1.0:
-        return -sys.float_info.max
-    return -1.0 / denominator
+def _factor(multiple: float, variance: float) -> float:
+    """-1 / (multiple variance), neither 0 nor infinite: times a distance it must not be NaN."""
+    return max(-1.0 / multiple / variance, -sys.float_info.max)
 
 
 def _by_class(classes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """An order in which classes lie together, and where the class of each sample starts and ends."""
+    """An order with classes side by side, and where the class of each sample starts and ends."""
     order = np.argsort(classes, kind="stable")
     starts = np.append(0, np.flatnonzero(np.diff(classes[order])) + 1)
     sizes = np.diff(np.append(starts, len(classes)))
@@ -251,7 +251,7 @@ def _smallest(line):
 
 @njit(cache=True)
 def _density_rows(x, points, factor, start, logs):
-    """ln of the mean kernel at ROWS points, the sum rescaled whenever a nearer sample appears."""
+    """Log of the mean kernel at ROWS points: a nearer sample, whenever one comes, rescales."""
     n = x.shape[1]
     rows = min(ROWS, len(logs) - start)
     distances = np.empty((ROWS, COLUMNS))

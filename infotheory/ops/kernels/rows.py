@@ -7,31 +7,37 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
-from infotheory.ops.kernels.exponential import as_integer
-
 __all__ = ["bincount", "row_codes", "unique_values", "value_range"]
 
-# How an entry becomes a symbol, a 64-bit integer that is equal for equal entries only.
-_INTEGERS, _FLOATS, _STEPS, _EDGES = range(4)
+# How entries become symbols: as they are, without the sign of zero, by bins in four ways.
+_BITS, _VALUES, _EDGES, _STEPS, _STEPS_BY_FACTOR, _FAR_STEPS = range(6)
 _ALL_BITS = (1 << 64) - 1
-# Entries of a block of rows, about 30 microseconds of work; below _SERIAL entries in all, waking
+# Entries read at once: their symbols stay in the first cache.
+_CHUNK = 2048
+# Entries of a block of rows, about 20 microseconds of work; below _SERIAL entries in all, waking
 # threads on a busy machine takes longer than the pass.
 _BLOCK_ENTRIES = 1 << 15
 _SERIAL = 1 << 19
 _MOST_BLOCKS = 256
 # A direct table of up to this many entries per sample is quicker than hashing and no larger.
 _TABLE_PER_SAMPLE = 4
-_NO_EDGES = np.empty(0)
+# Places of bins up to here are kept as 32-bit integers.
+_FARTHEST = 2.0**30
 
 
 class _Reading(NamedTuple):
-    """How entries are read: the arguments which every kernel hands on to `_read`."""
+    """How entries are read."""
 
     kind: int
+    wide: bool
+    """Whether symbols have 64 bits, not 32."""
     low: float
     step: float
     top: float
     edges: np.ndarray
+    """Sorted edges in the type of the entries."""
+    bounds: np.ndarray
+    """What `_places_by_factor` needs, in the type of the entries."""
 
 
 def row_codes(
@@ -100,40 +106,92 @@ def _prepared(
     step: float | None,
     bins: int | None,
 ) -> tuple[np.ndarray, _Reading]:
-    """Rows as int64, float32 or float64 (three compilations, no more), and how to read them."""
+    """Rows as float32 or float64 (two compilations, no more), and how to read them."""
     top = np.inf if bins is None else bins - 1.0
-    if edges is not None:
-        reading = _Reading(_EDGES, 0.0, 1.0, np.inf, np.array(edges, np.float64))
-    elif step is not None:
-        reading = _Reading(_STEPS, float(low), float(step), top, _NO_EDGES)
-    elif x.dtype.kind in "biu":
-        reading = _Reading(_INTEGERS, 0.0, 1.0, np.inf, _NO_EDGES)
-    else:
-        reading = _Reading(_FLOATS, 0.0, 1.0, np.inf, _NO_EDGES)
-    if reading.kind == _INTEGERS:
-        x = x.astype(np.int64, copy=False)  # uint64 wraps around, which keeps values distinct
-    elif x.dtype != np.float32:
+    if x.dtype.kind in "biu" and edges is None and step is None:
+        # Only their bits will be looked at. uint64 wraps around, which keeps values distinct.
+        x = np.ascontiguousarray(x.astype(np.int64, copy=False)).view(np.float64)
+        return x, _reading(_BITS, x.dtype, wide=True)
+    if x.dtype != np.float32:
         x = x.astype(np.float32 if x.dtype == np.float16 else np.float64, copy=False)
-    return np.ascontiguousarray(x), reading
+    x = np.ascontiguousarray(x)
+    if edges is not None:
+        borders = _rounded_up(np.asarray(edges, np.float64), x.dtype)
+        return x, _reading(_EDGES, x.dtype, edges=borders)
+    if step is None:
+        return x, _reading(_VALUES, x.dtype, wide=x.dtype == np.float64)
+    bounds = _factor_bounds(low, step, top) if x.dtype == np.float32 else None
+    kind = _STEPS if bounds is None else _STEPS_BY_FACTOR
+    return x, _reading(kind, x.dtype, steps=(float(low), float(step), top), bounds=bounds)
+
+
+def _reading(
+    kind: int,
+    dtype: np.dtype,
+    *,
+    wide: bool = False,
+    steps: tuple[float, float, float] = (0.0, 1.0, np.inf),
+    edges: np.ndarray | None = None,
+    bounds: np.ndarray | None = None,
+) -> _Reading:
+    nothing = np.empty(0, dtype)
+    edges = nothing if edges is None else edges
+    return _Reading(kind, wide, *steps, edges, nothing if bounds is None else bounds)
+
+
+def _rounded_up(edges: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The smallest numbers of this type that are >= each edge: they split its numbers alike."""
+    with np.errstate(over="ignore"):
+        borders = edges.astype(dtype)
+        return np.where(borders < edges, np.nextafter(borders, dtype.type(np.inf)), borders)
+
+
+def _factor_bounds(low: float, step: float, top: float) -> np.ndarray | None:
+    """Numbers with which `_places_by_factor` is right or says that it may be wrong; None if not."""
+    factor = 1.0 / step
+    if np.float32(low) != low or not 2.0**-100 < factor < 2.0**100:
+        return None
+    # Where the factor is below 1, a negative number so small that its product vanishes would be
+    # put into bin 0. The larger of two factors, here 1, keeps it apart: all that is below `low`
+    # then disagrees, which is rare as long as there are bins.
+    if factor < 1.0 and top == np.inf:
+        return None
+    if top < 2.0**20:
+        highest = other_highest = top
+    else:
+        highest, other_highest = _FARTHEST, _FARTHEST - 64.0
+    # Three roundings of 2^-24 each, and of 2^-53 in the quotient, are less than 2^-22 in all.
+    below, above = factor * (1.0 - 2.0**-21), factor * (1.0 + 2.0**-21)
+    steepest = max(1.0, above) if factor < 1.0 else above
+    bounds = [0.0 - low, below, above, steepest, highest, other_highest]
+    return np.array([*bounds, -_FARTHEST, -_FARTHEST + 64.0], np.float32)
+
+
+def _symbols(x: np.ndarray, reading: _Reading) -> np.ndarray:
+    """An array of integers or floats, equal where the symbols are."""
+    if reading.kind == _BITS:
+        return x.view(np.int64)
+    if reading.kind == _VALUES:
+        return x + x.dtype.type(0)  # -0.0 becomes 0.0
+    if reading.kind == _EDGES:
+        return np.searchsorted(reading.edges, x, side="right")
+    with np.errstate(over="ignore"):
+        places = np.floor((x.astype(np.float64) - reading.low) / reading.step)
+    return np.minimum(places, reading.top) + 0.0
 
 
 def _column_codes(x: np.ndarray, reading: _Reading) -> tuple[np.ndarray, int]:
-    """Codes of a single column: a symbol is its own hash, and no two can collide."""
-    column = x[:, 0]
-    n = len(column)
-    if reading.kind == _INTEGERS:
-        symbols = column
+    """Codes of a single column: a symbol of at most 64 bits is its own hash, none can collide."""
+    symbols = _symbols(x[:, 0], reading)
+    n = len(symbols)
+    codes = np.empty(n, np.int64)
+    if symbols.dtype == np.int64:
         smallest = int(symbols.min())
         span = int(symbols.max()) - smallest + 1
         if span <= _TABLE_PER_SAMPLE * n + 1024:
-            codes = np.empty(n, np.int64)
             return codes, _number_in_range(symbols, smallest, span, codes)
     else:
-        symbols = np.empty(n, np.int64)
-        for start in range(0, n, _BLOCK_ENTRIES):
-            piece = slice(start, start + _BLOCK_ENTRIES)
-            _read(column[piece], *reading, symbols[piece])
-    codes = np.empty(n, np.int64)
+        symbols = symbols.astype(np.float64, copy=False).view(np.int64)
     return codes, _number(symbols, codes, np.empty(n, np.int64))
 
 
@@ -143,17 +201,18 @@ def _hashed_codes(x: np.ndarray, reading: _Reading, mask: int) -> tuple[np.ndarr
     blocks = 1 if n * d < _SERIAL else min(n, _MOST_BLOCKS, -(-n * d // _BLOCK_ENTRIES))
     borders = np.linspace(0, n, blocks + 1).astype(np.int64)
     hashes = np.empty(n, np.int64)
-    hashing = (x, *reading, _multipliers(d), np.uint64(mask), hashes)
+    hashing = (x, reading, _multipliers(d), np.uint64(mask), hashes)
     if blocks == 1:
-        _hash_rows(*hashing, 0, n)
+        near = _hash_rows(*hashing, 0, n)
     else:
-        _hash_blocks(*hashing, borders)
+        near = _hash_blocks(*hashing, borders)
+    if not near:
+        return _hashed_codes(x, reading._replace(kind=_FAR_STEPS, wide=True), mask)
     codes = np.empty(n, np.int64)
-    leaders = np.empty(n, np.int64)
-    m = _number(hashes, codes, leaders)
+    m = _number(hashes, codes, np.empty(n, np.int64))
     if m == n:  # unequal hashes cannot come from equal rows
         return codes, m
-    checking = (x, *reading, codes, leaders, _order_by_code(codes, m))
+    checking = (x, reading, codes, _order_by_code(codes, m))
     if blocks == 1:
         differences = _count_differing(*checking, 0, n)
     else:
@@ -163,13 +222,7 @@ def _hashed_codes(x: np.ndarray, reading: _Reading, mask: int) -> tuple[np.ndarr
 
 def _sorted_codes(x: np.ndarray, reading: _Reading) -> tuple[np.ndarray, int]:
     """Codes by sorting a matrix of symbols: slow, without chance, taken when a hash deceived."""
-    if reading.kind == _EDGES:
-        symbols = np.searchsorted(reading.edges, x.astype(np.float64), side="right")
-    elif reading.kind == _STEPS:
-        symbols = np.floor((x.astype(np.float64) - reading.low) / reading.step)
-        symbols = np.minimum(symbols, reading.top) + 0.0
-    else:
-        symbols = x + x.dtype.type(0)
+    symbols = _symbols(x, reading)
     _, leaders, codes = np.unique(symbols, axis=0, return_index=True, return_inverse=True)
     rank = np.empty(len(leaders), np.int64)
     rank[np.argsort(leaders)] = np.arange(len(leaders))
@@ -185,90 +238,169 @@ def _multipliers(d: int) -> np.ndarray:
 
 
 @njit(cache=True)
-def _float_symbol(value):
-    """The bits of a float64, its high ones folded onto the low ones (one to one).
-
-    A sum of products modulo 2^64 mixes upwards only, and short numbers have no low bits of their
-    own: 17 bits hold the sign, the exponent and six binary digits; 35 a whole float32.
-    """
-    bits = as_integer(value + 0.0)  # -0.0 becomes 0.0
-    return bits ^ (bits >> 29) ^ (bits >> 47)
-
-
-@njit(cache=True)
-def _count_edges(entries, edges, symbols):
+def _places_by_edges(entries, edges, places):
     """How many edges are <= each entry: all entries take each step of the bisection together.
 
     Entry by entry every step is a branch that is guessed wrong half the time: ten times slower.
     """
-    symbols[:] = 0
+    places[:] = 0
     length = edges.size
     while length > 1:
         half = length // 2
         for j in range(entries.size):
-            edge = edges[np.uint64(symbols[j] + half - 1)]
-            symbols[j] += half * np.int64(edge <= np.float64(entries[j]))
+            edge = edges[np.uint64(places[j] + half - 1)]
+            places[j] += half * np.int32(edge <= entries[j])
         length -= half
     if length == 1:
         for j in range(entries.size):
-            edge = edges[np.uint64(symbols[j])]
-            symbols[j] += np.int64(edge <= np.float64(entries[j]))
+            places[j] += np.int32(edges[np.uint64(places[j])] <= entries[j])
 
 
 @njit(error_model="numpy", cache=True)
-def _read(entries, kind, low, step, top, edges, symbols):
-    """Symbols of a row. All comparisons are made in float64, as numpy would make them."""
-    if kind == _STEPS:
+def _places_by_factor(entries, bounds, places, others):
+    """Bins by products with factors just below and just above 1 / step.
+
+    Wherever both agree, the quotient, which lies between, agrees with them, and no division is
+    needed. Clamped ones disagree by design, unless the last bin takes them.
+    """
+    offset, below, above, steepest = bounds[0], bounds[1], bounds[2], bounds[3]
+    highest, other_highest, lowest, other_lowest = bounds[4], bounds[5], bounds[6], bounds[7]
+    for j in range(entries.size):
+        difference = entries[j] + offset
+        place = np.floor(difference * below)
+        place = place if place < highest else highest
+        places[j] = np.int32(place if place > lowest else lowest)
+        product, steep = difference * above, difference * steepest
+        other = np.floor(product if product < steep else steep)
+        other = other if other < other_highest else other_highest
+        others[j] = np.int32(other if other > other_lowest else other_lowest)
+
+
+@njit(cache=True)
+def _place(entry, reading):
+    place = np.floor((np.float64(entry) - reading.low) / reading.step)
+    return place if place < reading.top else reading.top
+
+
+@njit(error_model="numpy", cache=True)
+def _places_by_division(entries, reading, places):
+    """Bins by the quotient in float64; false where one is too far off for 32 bits."""
+    far = 0
+    for j in range(entries.size):
+        place = _place(entries[j], reading)
+        near = place if place < _FARTHEST else _FARTHEST
+        near = near if near > -_FARTHEST else -_FARTHEST
+        far |= np.int64(near != place)
+        places[j] = np.int32(near)
+    return far == 0
+
+
+@njit(cache=True)
+def _differ(symbols, others):
+    difference = 0
+    for j in range(symbols.size):
+        difference |= symbols[j] ^ others[j]
+    return difference != 0
+
+
+@njit(error_model="numpy", cache=True)
+def _read(entries, reading, narrow, spare, wide):
+    """Write the symbols of entries to `narrow` or `wide`; false if `narrow` cannot hold them."""
+    narrow, spare = narrow[: entries.size], spare[: entries.size]
+    bits = wide.view(np.float64)
+    if reading.kind == _BITS:
         for j in range(entries.size):
-            place = np.floor((np.float64(entries[j]) - low) / step)
-            symbols[j] = _float_symbol(place if place < top else top)
-    elif kind == _EDGES:
-        _count_edges(entries, edges, symbols)
-    elif kind == _FLOATS:
+            bits[j] = entries[j]
+    elif reading.kind == _VALUES and reading.wide:
         for j in range(entries.size):
-            symbols[j] = _float_symbol(np.float64(entries[j]))
+            bits[j] = entries[j] + 0.0  # -0.0 becomes 0.0
+    elif reading.kind == _VALUES:
+        few_bits = narrow.view(np.float32)
+        for j in range(entries.size):
+            few_bits[j] = entries[j] + 0.0
+    elif reading.kind == _EDGES:
+        _places_by_edges(entries, reading.edges, narrow)
+    elif reading.kind == _FAR_STEPS:
+        for j in range(entries.size):
+            bits[j] = _place(entries[j], reading) + 0.0
     else:
-        for j in range(entries.size):
-            symbols[j] = np.int64(entries[j])
+        if reading.kind == _STEPS_BY_FACTOR:
+            _places_by_factor(entries, reading.bounds, narrow, spare)
+            if not _differ(narrow, spare):
+                return True
+        return _places_by_division(entries, reading, narrow)
+    return True
+
+
+@njit(cache=True)
+def _product(symbols, multipliers):
+    """Sum of symbols times odd numbers, modulo 2^64.
+
+    Such a sum mixes upwards only, and short floats differ in high bits alone. So high bits are
+    folded onto low ones first, one to one: 17 hold the sign, the exponent and six binary digits
+    of a double, 35 what a float32 has.
+    """
+    total = np.uint64(0)
+    for j in range(symbols.size):
+        symbol = np.int64(symbols[j])
+        total += np.uint64(symbol ^ (symbol >> 29) ^ (symbol >> 47)) * multipliers[j]
+    return total
+
+
+@njit(cache=True)
+def _short_product(symbols, multipliers):
+    """The same for 32 bits, of which 9 hold the sign and the exponent."""
+    total = np.uint64(0)
+    for j in range(symbols.size):
+        symbol = np.uint32(symbols[j])
+        total += np.uint64(symbol ^ (symbol >> np.uint32(16))) * multipliers[j]
+    return total
 
 
 @njit(cache=True)
 def _mixed(key):
-    """All bits of a key spread over all bits (the finaliser of MurmurHash3, which is one to one)."""
+    """Every bit of a key spread over all (the finaliser of MurmurHash3, which is one to one)."""
     z = np.uint64(key)
     z = (z ^ (z >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
     z = (z ^ (z >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
     return z ^ (z >> np.uint64(33))
 
 
+@njit(cache=True)
+def _buffers(entries, wide):
+    """Room for their symbols: 32 bits, 32 to compare with, 64."""
+    narrow, spare = np.empty(entries, np.int32), np.empty(entries, np.int32)
+    return narrow, spare, np.empty(entries if wide else 0, np.int64)
+
+
 @njit(nogil=True, cache=True)
-def _hash_rows(x, kind, low, step, top, edges, multipliers, mask, hashes, first, last):
+def _hash_rows(x, reading, multipliers, mask, hashes, first, last):
+    """Hash the rows first..last - 1; false if some symbol needs more than 32 bits."""
     d = x.shape[1]
-    symbols = np.empty(d, np.int64)
-    for i in range(first, last):
-        _read(x[i], kind, low, step, top, edges, symbols)
-        total = np.uint64(0)
-        for j in range(d):
-            total += np.uint64(symbols[j]) * multipliers[j]
-        hashes[i] = np.int64(_mixed(total) & mask)
+    entries = x.reshape(x.size)
+    rows = max(1, _CHUNK // d)
+    narrow, spare, wide = _buffers(rows * d, reading.wide)
+    for start in range(first, last, rows):
+        stop = min(start + rows, last)
+        if not _read(entries[start * d : stop * d], reading, narrow, spare, wide):
+            return False
+        for i in range(start, stop):
+            here = (i - start) * d
+            if reading.wide:
+                total = _product(wide[here : here + d], multipliers)
+            else:
+                total = _short_product(narrow[here : here + d], multipliers)
+            hashes[i] = np.int64(_mixed(total) & mask)
+    return True
 
 
 @njit(parallel=True, cache=True)
-def _hash_blocks(x, kind, low, step, top, edges, multipliers, mask, hashes, borders):
+def _hash_blocks(x, reading, multipliers, mask, hashes, borders):
+    far = 0
     for b in prange(len(borders) - 1):
-        _hash_rows(
-            x,
-            kind,
-            low,
-            step,
-            top,
-            edges,
-            multipliers,
-            mask,
-            hashes,
-            borders[b],
-            borders[b + 1],
-        )
+        if not _hash_rows(x, reading, multipliers, mask, hashes, borders[b], borders[b + 1]):
+            far += 1
+    return far == 0
 
 
 @njit(cache=True)
@@ -291,7 +423,7 @@ def _empty_table(size):
 @njit(cache=True)
 def _number(keys, codes, leaders):
     """Number equal keys in order of appearance; `leaders` gets where each appeared first."""
-    table = _empty_table(1024)
+    table = _empty_table(8192)
     m = 0
     for i in range(len(keys)):
         key = keys[i]
@@ -345,35 +477,33 @@ def _order_by_code(codes, m):
 
 
 @njit(nogil=True, cache=True)
-def _count_differing(x, kind, low, step, top, edges, codes, leaders, order, first, last):
-    """Rows, among a stretch of `order`, that differ from the leader of their code."""
+def _count_differing(x, reading, codes, order, first, last):
+    """Rows that differ from the row before them in `order`, where both have the same code."""
     d = x.shape[1]
-    own = np.empty(d, np.int64)
-    leading = np.empty(d, np.int64)
-    held = -1  # whose symbols `leading` holds
+    rows = max(2, _CHUNK // d)
+    entries = np.empty((rows, d), x.dtype)
+    narrow, spare, wide = _buffers(rows * d, reading.wide)
     count = 0
-    for place in range(first, last):
-        i = order[place]
-        leader = leaders[codes[i]]
-        if i == leader:
-            continue
-        if leader != held:
-            _read(x[leader], kind, low, step, top, edges, leading)
-            held = leader
-        _read(x[i], kind, low, step, top, edges, own)
-        difference = 0
-        for j in range(d):
-            difference |= own[j] ^ leading[j]
-        if difference != 0:
-            count += 1
+    for start in range(max(first, 1), last, rows - 1):
+        before = start - 1
+        stop = min(before + rows, last)
+        for place in range(before, stop):
+            entries[place - before] = x[order[place]]
+        _read(entries.reshape(rows * d)[: (stop - before) * d], reading, narrow, spare, wide)
+        for place in range(start, stop):
+            if codes[order[place]] != codes[order[place - 1]]:
+                continue
+            here = (place - before) * d
+            if reading.wide:
+                count += _differ(wide[here : here + d], wide[here - d : here])
+            else:
+                count += _differ(narrow[here : here + d], narrow[here - d : here])
     return count
 
 
 @njit(parallel=True, cache=True)
-def _count_differing_in_blocks(x, kind, low, step, top, edges, codes, leaders, order, borders):
+def _count_differing_in_blocks(x, reading, codes, order, borders):
     count = 0
     for b in prange(len(borders) - 1):
-        count += _count_differing(
-            x, kind, low, step, top, edges, codes, leaders, order, borders[b], borders[b + 1]
-        )
+        count += _count_differing(x, reading, codes, order, borders[b], borders[b + 1])
     return count

@@ -187,7 +187,10 @@ def scan_leaf(tiles, starts, euclidean, leaf, other, active, nearest, reach, see
 
 @njit(cache=True)
 def leaf_radii(samples, tree, starts, euclidean, leaf, nearest, reach, stack, seen):
-    """The k-th nearest distances (``reach``) of the samples of one leaf."""
+    """The k-th nearest distances (``reach``) of the samples of one leaf.
+
+    Returns how many leaves were scanned, once for each sample that did.
+    """
     tiles, lower, upper, axes, homes = tree
     home = homes[leaf]
     parts, leaves = len(starts) - 1, len(tiles)
@@ -198,7 +201,7 @@ def leaf_radii(samples, tree, starts, euclidean, leaf, nearest, reach, stack, se
     reach[here:] = -1.0  # the padding of the last leaf looks for nothing
     scan_leaf(tiles, starts, euclidean, leaf, leaf, lanes_before(here), nearest, reach, seen)
     stack[0, 0], stack[0, 1], stack[0, 2] = 1, 0, leaves
-    waiting = 1
+    waiting, scans = 1, 0
     while waiting:
         waiting -= 1
         node, first, last = stack[waiting, 0], stack[waiting, 1], stack[waiting, 2]
@@ -214,6 +217,7 @@ def leaf_radii(samples, tree, starts, euclidean, leaf, nearest, reach, stack, se
         if active == 0:
             continue
         if last - first == 1:
+            scans += lane_count(active)
             scan_leaf(tiles, starts, euclidean, leaf, first, active, nearest, reach, seen)
             continue
         middle = (first + last + 1) // 2
@@ -227,19 +231,26 @@ def leaf_radii(samples, tree, starts, euclidean, leaf, nearest, reach, stack, se
         stack[waiting + 1 - near, 0] = right
         stack[waiting + 1 - near, 1], stack[waiting + 1 - near, 2] = middle, last
         waiting += 2
+    return scans
 
 
 @njit(parallel=True, cache=True)
-def tree_radii(tree, order, starts, euclidean, k, tasks, radius):
-    """The distance from each sample to its k-th nearest other one, to ``radius`` by ``order``."""
-    leaves, samples = len(tree[0]), len(order)
+def tree_radii(tree, order, which, starts, euclidean, k, tasks, radius, scans):
+    """For the samples of some leaves, the distance to the k-th nearest other sample.
+
+    Goes to ``radius`` by ``order``, and each leaf's number of scans to ``scans``.
+    """
+    samples = len(order)
     for task in prange(tasks):
         nearest = np.empty((LANES, k))
         reach = np.empty(LANES)
         stack = np.empty((STACK, 3), np.int64)
         seen = np.empty((len(starts) - 1) * LANES)
-        for leaf in range(np.int64(task), leaves, tasks):
-            leaf_radii(samples, tree, starts, euclidean, leaf, nearest, reach, stack, seen)
+        for place in range(np.int64(task), len(which), tasks):
+            leaf = which[place]
+            scans[place] = leaf_radii(
+                samples, tree, starts, euclidean, leaf, nearest, reach, stack, seen
+            )
             for row in range(leaf * LANES, min((leaf + 1) * LANES, samples)):
                 radius[order[row]] = reach[row - leaf * LANES]
 
