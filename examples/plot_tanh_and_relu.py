@@ -65,7 +65,7 @@ assert all(s["value"] >= 0.98 for s in run.scalars if s["name"] == "accuracy")
 assert all(path[-1] >= 0.9 for key, path in paths.items() if key[3].startswith("I(T;Y)"))
 for seed in SEEDS:
     # Under bins of width 0.07 the last two hidden layers of tanh fall by 4 bits or more, and
-    # no layer of ReLU falls by more than 1.
+    # no hidden layer of ReLU falls by more than 1.
     assert min(fall("tanh", seed, layer, COARSE) for layer in HIDDEN[-2:]) >= 4
     assert max(fall("relu", seed, layer, COARSE) for layer in HIDDEN) <= 1
     # Under bins of equally many distinct values, some layer of ReLU falls too.

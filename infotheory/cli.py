@@ -239,7 +239,8 @@ def _estimated(
     """The estimate in the unit asked for, and what was asked for beside it."""
     from infotheory import uncertainty
 
-    found, more = measure(*samples), {}
+    found = measure(*samples)
+    more: dict[str, Any] = {}
     unit = options.unit if found.unit in ("nats", "bits") else found.unit
     if options.ci is not None:
         interval = uncertainty.confidence_interval(
@@ -288,7 +289,7 @@ def _methods(options: argparse.Namespace, parser: argparse.ArgumentParser) -> in
         known = registry.entries(options.quantity)
     except ValueError as error:
         parser.exit(2, f"infotheory: error: {error}\n")
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "key": entry.key,
             "inputs": list(entry.inputs),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["AT_CEILING", "Estimate", "InfotheoryWarning", "convert"]
+__all__ = ["AT_CEILING", "Estimate", "InfotheoryWarning", "convert", "outside"]
 
 #: An estimate within 2 % of what its method can say at most is called saturated.
 AT_CEILING = 0.98
@@ -23,6 +24,14 @@ _INFORMATION = ("ceiling", "information")
 
 class InfotheoryWarning(UserWarning):
     """The number is returned, but the question or the data do not support it fully."""
+
+
+def outside() -> int:
+    """The stack level of the first caller outside this package, for a warning to point at."""
+    level, frame = 0, inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("infotheory."):
+        level, frame = level + 1, frame.f_back
+    return max(level, 1)
 
 
 def convert(value: float, unit: str, to: str) -> float:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from infotheory import checks
-from infotheory.estimate import Estimate, InfotheoryWarning
+from infotheory.estimate import Estimate, InfotheoryWarning, outside
 from infotheory.truth import Truth
 
 __all__ = ["LAYER_QUANTITIES", "Entry", "Measure", "entries", "entry", "estimator", "measure"]
@@ -148,7 +148,7 @@ def estimator(
                 params=options | dict(found.params),
             )
             for message in found.diagnostics.get("warnings", ()):
-                warnings.warn(f"{key}: {message}", InfotheoryWarning, stacklevel=_outside())
+                warnings.warn(f"{key}: {message}", InfotheoryWarning, stacklevel=outside())
             return found
 
         made = Entry(
@@ -265,14 +265,7 @@ def measure(key: str | Measure, **options: Any) -> Measure:
     return Measure(f"{quantity}:{method}", options)
 
 
-def _outside() -> int:
-    """The stack level of the first caller outside this package, for warnings to point at."""
-    level, frame = 1, inspect.currentframe()
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("infotheory."):
-        level, frame = level + 1, frame.f_back
-    return max(level - 1, 1)
-
-
+@functools.cache
 def _load() -> None:
     """Import every module that registers estimators, so that one new file is all it takes."""
     for home in _HOMES:
@@ -306,9 +299,7 @@ def _refuse_unknown(made: Entry, options: Mapping[str, Any]) -> None:
             close = checks.near_misses(name, made.options, 1)
             meant = f" Did you mean {close[0]!r}?" if close else ""
             listed = ", ".join(made.options) or "none"
-            raise TypeError(
-                f"{made.key} has no option {name!r}; its options are: {listed}.{meant}"
-            )
+            raise TypeError(f"{made.key} has no option {name!r}; its options are: {listed}.{meant}")
 
 
 _KINDS: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(

@@ -43,15 +43,10 @@ def _title(text: str, underline: str = "=") -> list[str]:
     return [text, underline * len(text), ""]
 
 
-def _table(
-    rows: Iterable[Iterable[str]], *, widths: str = "auto", header: bool = True
-) -> list[str]:
-    lines = [
-        ".. list-table::",
-        "   :class: register",
-        f"   :header-rows: {int(header)}",
-        f"   :widths: {widths}",
-    ]
+def table(rows: Iterable[Iterable[str]], *, widths: str = "auto", header: bool = True) -> list[str]:
+    """A table in reStructuredText, its first row or its first column the header."""
+    lines = [".. list-table::", "   :class: register", f"   :header-rows: {int(header)}"]
+    lines += [f"   :widths: {widths}"]
     lines += ["   :stub-columns: 1"] * (not header) + [""]
     for row in rows:
         lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(row)]
@@ -80,7 +75,7 @@ def _estimators() -> Iterator[str]:
             for entry in entries
             if entry.quantity == quantity
         ]
-        yield from _table(rows, widths="23 10 7 14 8 9 29")
+        yield from table(rows, widths="23 10 7 14 8 9 29")
     yield from [".. toctree::", "   :hidden:", ""]
     yield from (f"   {_name(entry)}" for entry in entries)
 
@@ -108,7 +103,7 @@ def _estimator(entry: registry.Entry) -> Iterator[str]:
             f"{truth.name} (exactly {truth.value:.6g})" for truth in entry.truth
         ),
     }
-    yield from _table(rows.items(), widths="20 80", header=False)
+    yield from table(rows.items(), widths="20 80", header=False)
     yield from [f".. autofunction:: {function}", ""]
 
 

@@ -18,7 +18,17 @@ import numpy as np
 
 from infotheory import checks
 
-__all__ = ["Engine", "MixtureLogSums", "Neighbours", "near_one", "of", "remember", "set_threads", "threads", "use"]
+__all__ = [
+    "Engine",
+    "MixtureLogSums",
+    "Neighbours",
+    "near_one",
+    "of",
+    "remember",
+    "set_threads",
+    "threads",
+    "use",
+]
 
 _ENGINES = {"cpu": "infotheory.ops.cpu", "torch": "infotheory.ops.tensor"}
 #: Squares of numbers below 2**500 in size do not overflow, nor vanish above 2**-500.

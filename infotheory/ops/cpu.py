@@ -82,7 +82,7 @@ def threads() -> int:
 
 
 def set_threads(count: int) -> None:
-    numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))
+    numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
 
 
 def _columns(x: Any) -> Any:

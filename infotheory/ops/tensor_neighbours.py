@@ -8,8 +8,8 @@ from torch import Tensor
 
 from infotheory.ops.ranges import scaled, shrink_exponent
 
-# Bytes of distances held at once. Rows of a tile times n fill it, so that n x n is never held.
-TILE_BYTES = {"cpu": 1 << 25, "cuda": 1 << 29}
+# Bytes of one table of distances, of which parts + 2 are held; so n x n never is.
+TILE_BYTES = {"cpu": 1 << 22, "cuda": 1 << 29}
 
 
 def _distances(rows: Tensor, samples: Tensor, euclidean: bool, out: Tensor, step: Tensor) -> None:
@@ -86,5 +86,4 @@ def neighbours(
     answer = radius.cpu().numpy()
     if euclidean:
         answer = np.sqrt(answer)
-    answer = scaled(answer, exponent)
-    return answer, found.cpu().numpy() if counts else None, "tiles"
+    return scaled(answer, exponent), found.cpu().numpy() if counts else None, "tiles"

@@ -74,7 +74,12 @@ def curves(
     panels = {panel.group: panel for panel in found if panel.variant == chosen}
     if not panels:
         raise ValueError(f"nothing to draw: {chosen.name} has no finite values at a common step.")
-    names = list(dict.fromkeys(str(row["name"]) for row in scalars))
+    steps_of: dict[str, set[int]] = {}
+    for row in scalars:
+        steps_of.setdefault(str(row["name"]), set()).add(int(row["step"]))
+    # What was said once, at the end, is a number and no curve.
+    names = [name for name, steps in steps_of.items() if len(steps) > 1]
+    last = max(panel.last_step for panel in panels.values())
     rows = [*((name, _HEIGHT) for name in quantities), *((name, _LOW) for name in names)]
     total = max(_LEFT + len(panels) * (_WIDTH + _GAP[0]) + 0.1, 6.0)
     caption = [
@@ -104,7 +109,7 @@ def curves(
                 to_name.append((axes, panel, name))
             else:
                 _draw_scalar(axes, scalars, group, name)
-            _step_axis(axes, panel.last_step, name == rows[-1][0])
+            _step_axis(axes, last, name == rows[-1][0])
             axes.tick_params(labelleft=column == 0)
             if column == 0:
                 axes.set_ylabel(f"{style.hat(name)} [{unit}]" if height == _HEIGHT else name)

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from infotheory.estimate import AT_CEILING, convert
+from infotheory.plot.layers import layer_name, layers
 from infotheory.plot.variants import Record, Variant, choose, recorded_variants
 
-__all__ = ["Panel", "Path", "groups", "layer_name", "layers", "panel", "panels", "probes", "spread"]
+__all__ = ["Panel", "Path", "groups", "panel", "panels", "probes", "spread"]
 
 X, Y = "I(X;T)", "I(T;Y)"
 #: Up to this many seeds the band is all of them; quartiles of so few would pretend precision.
@@ -41,9 +42,9 @@ class Path:
     stderr : dict of str to array, shape (s,)
         The median over seeds of the standard errors, by quantity; NaN where unknown.
     saturated : boolean array, shape (s,)
-        At the ceiling in at least half of the seeds.
+        The median is at the ceiling, or most seeds are.
     saturated_seeds : boolean array, shape (seeds, s)
-        The same for each seed.
+        At the ceiling, by seed.
     width : int or None
         Features of the layer.
     """
@@ -119,12 +120,6 @@ def groups(records: Sequence[Record]) -> list[str | None]:
 def probes(records: Sequence[Record]) -> list[str | None]:
     """Probes in the order in which they were recorded."""
     return list(dict.fromkeys(record.get("probe") for record in records))
-
-
-def layer_name(record: Record) -> str:
-    """The layer, and which call of it: "fc", "fc:2"."""
-    name, call = str(record["layer"]), record.get("call") or 1
-    return name if call == 1 or name.endswith(f":{call}") else f"{name}:{call}"
 
 
 def panel(
@@ -253,14 +248,18 @@ def _panel(
 
 
 def _longest(steps: Mapping[Any, set[int]]) -> list[Any]:
-    """The seeds to draw: all, unless a run that broke off would hide most of the others."""
+    """The seeds to draw: all, unless a run that broke off would hide the others."""
+    end = max((max(held) for held in steps.values()), default=0)
+    finished = [seed for seed, held in steps.items() if end in held]
+    if 2 * len(finished) >= len(steps):
+        return finished
+    # Runs that end where they please: as many points as possible, of equally many the more seeds.
     ranked = sorted(steps, key=lambda seed: -len(steps[seed]))
     drawn = [
         count * len(set.intersection(*(steps[seed] for seed in ranked[:count])))
         for count in range(1, len(ranked) + 1)
     ]
-    # Of equal numbers of points, the one with more seeds.
-    best = max(range(len(ranked)), key=lambda i: (drawn[i], i), default=-1)
+    best = max(range(len(ranked)), key=lambda i: (drawn[i], i))
     chosen = set(ranked[: best + 1])
     return [seed for seed in steps if seed in chosen]
 
@@ -278,36 +277,6 @@ def _one_of(name: str, wanted: str | None, known: list[str | None]) -> str | Non
         listed = ", ".join(repr(one) for one in known)
         raise ValueError(f"{name} {wanted!r} was not recorded; there are: {listed}.")
     return wanted
-
-
-def layers(records: Sequence[Record]) -> dict[str, int]:
-    """Names of the layers, each with its place: its marker, the same in all figures.
-
-    By index in the network, then by first appearance.
-    """
-    index: dict[str, tuple[int, int]] = {}
-    for record in records:
-        name = layer_name(record)
-        if name not in index:
-            position = record.get("layer_index")
-            index[name] = (len(index) if position is None else int(position), len(index))
-    # Groups may name their layers differently (tanh1, relu1): equal positions share a place.
-    order = sorted({position for position, _ in index.values()})
-    repeated = len(index) != len({position for position, _ in index.values()})
-    by_name = sorted(index, key=lambda name: index[name])
-    if repeated and _disjoint_by_group(records, index):
-        return {name: order.index(index[name][0]) for name in by_name}
-    return {name: place for place, name in enumerate(by_name)}
-
-
-def _disjoint_by_group(records: Sequence[Record], index: Mapping[str, tuple[int, int]]) -> bool:
-    """Whether no two layers of one group stand at the same position."""
-    seen: dict[tuple[Any, int], str] = {}
-    return all(
-        seen.setdefault((record.get("group"), index[name][0]), name) == name
-        for record in records
-        for name in (layer_name(record),)
-    )
 
 
 def _path(
@@ -332,6 +301,11 @@ def _path(
     seeds = {name: np.where(incomplete, np.nan, seeds[name])[:, drawn] for name in seeds}
     full = (numbers(quantities[0], _at_ceiling, bool) & ~incomplete)[:, drawn]
     spreads = {quantity: spread(values) for quantity, values in seeds.items()}
+    # An estimator may have a ceiling of its own, which only its records know of.
+    saturated = full.sum(axis=0) * 2 > (~incomplete)[:, drawn].sum(axis=0)
+    ceilings = [_ceiling(seed[quantities[0]][step]) for seed in by_seed for step in steps]
+    if quantities[0] == X and ceilings and max(ceilings) > 0:
+        saturated |= spreads[X][0] >= AT_CEILING * max(ceilings) * scale
     widths = {r.get("d") for seed in by_seed for one in seed.values() for r in one.values()}
     return Path(
         layer=layer,
@@ -342,7 +316,7 @@ def _path(
         high={quantity: found[2] for quantity, found in spreads.items()},
         seeds=seeds,
         stderr={name: np.median(stderr[name][:, drawn], axis=0) for name in stderr},
-        saturated=full.sum(axis=0) * 2 >= (~incomplete)[:, drawn].sum(axis=0),
+        saturated=saturated,
         saturated_seeds=full,
         width=widths.pop() if len(widths) == 1 else None,
     )
@@ -370,9 +344,14 @@ def _stderr(record: Record) -> float:
 def _at_ceiling(record: Record) -> bool:
     if record.get("saturated"):
         return True
-    ceiling = record.get("ceiling_x") if record.get("quantity") == X else None
-    # A ceiling of zero says that there is nothing to know, not that everything is known.
-    return ceiling is not None and ceiling > 0 and _finite(record) >= AT_CEILING * ceiling
+    ceiling = _ceiling(record) if record.get("quantity") == X else 0.0
+    return ceiling > 0 and _finite(record) >= AT_CEILING * ceiling
+
+
+def _ceiling(record: Record) -> float:
+    """That of X; 0, where there is nothing to know, also if it is not known."""
+    value = record.get("ceiling_x")
+    return float(value) if value is not None and math.isfinite(value) else 0.0
 
 
 def _largest(members: Iterable[Record], name: str, scale: float) -> float | None:

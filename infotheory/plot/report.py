@@ -17,6 +17,7 @@ import numpy as np
 
 from infotheory.estimate import convert
 from infotheory.plot import paths as data
+from infotheory.plot.layers import layers
 from infotheory.plot.output import write
 from infotheory.plot.paths import Panel
 from infotheory.plot.style import CAVEAT, hat, short_names
@@ -74,7 +75,7 @@ def report(run: Recorded, path: str | os.PathLike[str], *, title: str | None = N
         "steps": sorted(
             {step for panel in panels for p in panel.paths for step in p.steps.tolist()}
         ),
-        "layers": [{"name": name, "place": place} for name, place in data.layers(records).items()],
+        "layers": [{"name": name, "place": place} for name, place in layers(records).items()],
         "variants": [
             {"name": variant.name, "title": variant.title, "note": variant.note}
             for variant in variants
@@ -199,14 +200,14 @@ def _name(run: Recorded) -> str:
 def _summary(records: Sequence[Record], panels: Sequence[Panel]) -> str:
     groups = [str(group) for group in data.groups(records) if group is not None]
     runs = len({(record.get("run"), record.get("seed")) for record in records})
-    layers = len(set(data.layers(records).values()))
+    places = len(set(layers(records).values()))
     steps = sorted({int(record["step"]) for record in records})
     sizes = list(dict.fromkeys(panel.size for panel in panels))
-    probes = [str(probe) for probe in data.probes(records) if probe is not None]
+    probes = [str(probe) for probe in data.probes(records) if probe not in (None, "probe")]
     parts = [
         f"{', '.join(groups)}" if groups else "",
         f"{runs} run{'s' * (runs > 1)}",
-        f"{layers} layer{'s' * (layers > 1)}",
+        f"{places} layer{'s' * (places > 1)}",
         f"{len(steps)} steps from {steps[0]} to {steps[-1]}",
         " or ".join(sizes),
         f"probe {', '.join(probes)}" if probes else "",
@@ -259,11 +260,12 @@ def _table(panels: Sequence[Panel], probe: str | None) -> str:
     if bands:
         said.append(f"median over seeds and, below it, {' or '.join(bands)}")
     said.append(" or ".join(dict.fromkeys(panel.size for panel in panels)))
-    if probe is not None:
+    if probe not in (None, "probe"):
         said.append(f"probe {probe}")
     layer = '<th scope="col" class="left">Group</th><th scope="col" class="left">Layer</th>'
     return (
-        f'<div class="card scroll" tabindex="0"><table>\n<caption>{escape("; ".join(said))}.'
+        '<div class="card scroll" tabindex="0" role="region" aria-label="Table"><table>\n'
+        f"<caption>{escape('; '.join(said))}."
         f'</caption>\n<thead><tr><td colspan="2"></td>{head}</tr>\n<tr>{layer}{names}</tr>'
         f"</thead>\n<tbody>\n{body}\n</tbody></table></div>"
     )
@@ -302,7 +304,7 @@ def _notes(records: Sequence[Record], panels: Sequence[Panel], notes: Sequence[s
         *notes,
         CAVEAT,
         f"Saturated (hollow, “at the ceiling”): I(X;T) is within 2 % of what the probe can show at "
-        f"most, in at least half of the seeds. Such a number says more about the sample than "
+        f"most, in the median or in most seeds. Such a number says more about the sample than "
         f"about the layer.{f' Here {known}.' if known else ''}",
         "I(T;Y) cannot exceed H(Y) in truth; an estimate above it shows the bias of its estimator.",
         "A fall of I(X;T) during training shows that activations gather under these bins or this "
@@ -310,7 +312,7 @@ def _notes(records: Sequence[Record], panels: Sequence[Panel], notes: Sequence[s
         "cannot be read off the plane; compare estimators and parameters before believing it.",
     ]
     if shorter:
-        said.append(f"{shorter} seeds with far fewer steps are left out of the figures.")
+        said.append(f"{shorter} seeds with fewer steps are left out of the figures.")
     if lost:
         said.append(f"{lost} estimates are not finite and left out.")
     for panel in panels:

@@ -167,18 +167,18 @@ def caption(panels: Sequence[Panel], other_variants: int = 0, *, shows: str = "p
     if shows == "curve":
         first.append(" or ".join(dict.fromkeys(panel.size for panel in panels)) + ".")
     recorded = dict.fromkeys(panel.probe for panel in panels if panel.probe is not None)
-    if recorded:
+    if recorded and set(recorded) != {"probe"}:  # the name that a recorder gives a single one
         first.append(f"Probe: {', '.join(recorded)}.")
     if shows == "path":
         first.append("Smallest marker: first step; largest: last.")
     saturated, points = (sum(getattr(p, name) for p in panels) for name in ("saturated", "points"))
-    first.append(f"Hollow: at the ceiling, within 2 % of it ({saturated} of {points} points).")
+    first.append(f"Hollow: at the ceiling, within 2\u00a0% of it ({saturated} of {points} points).")
     lost = sum(panel.not_finite for panel in panels)
     if lost:
         first.append(f"{lost} estimates are not finite and left out.")
     shorter = sum({panel.group: panel.shorter_seeds for panel in panels}.values())
     if shorter:
-        first.append(f"Left out: {shorter} seed{'s' if shorter > 1 else ''} with far fewer steps.")
+        first.append(f"Left out: {shorter} seed{'s' if shorter > 1 else ''} with fewer steps.")
     unshared = max((panel.unshared for panel in panels), default=0)
     if unshared:
         first.append(f"Up to {unshared} steps of a layer are not shared by all seeds and left out.")

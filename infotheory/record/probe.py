@@ -112,6 +112,7 @@ class Probe:
             "entropy_y": self.entropy_y,
             "ln_n": math.log(self.n),
             "classes": self.classes,
+            "batch_size": self._batch,
         }
 
     def _labels(self) -> np.ndarray:

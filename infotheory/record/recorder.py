@@ -13,8 +13,8 @@ from typing import Any
 
 from torch import nn
 
-from infotheory import checks, registry
-from infotheory.estimate import InfotheoryWarning
+from infotheory import checks
+from infotheory.estimate import InfotheoryWarning, outside
 from infotheory.record import store
 from infotheory.record.capture import Activations, Capture, Reduce, reduced_by
 from infotheory.record.header import header, known_measures, plain_number
@@ -77,7 +77,9 @@ class Recorder:
         the mean over tokens (n, tokens, d) or positions (n, channels, ...); or your own function
         of the output tensor.
     on_missing, on_error : "raise" or "warn"
-        What to do about layers that are never called, and about a measure that fails.
+        What to do about layers that are never called, and about a measure that fails. By
+        default the first probe raises, before any time is spent on training, and a measure that
+        fails later (for a network that has diverged, say) is warned of and noted in the log.
 
     Raises
     ------
@@ -118,7 +120,7 @@ class Recorder:
         batch_size: int | None = None,
         reduce: Reduce = "flatten",
         on_missing: str = "raise",
-        on_error: str = "raise",
+        on_error: str = "warn",
     ) -> None:
         self._model = unwrap(model)
         self._layers = select(model, layers)
@@ -140,7 +142,7 @@ class Recorder:
         self._resume = resume
         store.refuse_used(self._out, resume)
         self._log: store.Log | None = None
-        self._heard = False
+        self._heard = self._proven = False
         self._warned: set[tuple[str, str]] = set()
         self._step = self._start
         self._due = _CLOSED
@@ -288,7 +290,7 @@ class Recorder:
                         probe,
                         probe_name=name,
                         when=when,
-                        keep_errors=self._on_error == "warn",
+                        keep_errors=self._proven and self._on_error == "warn",
                     )
                     for record in records:
                         log.write_once(record)
@@ -299,6 +301,7 @@ class Recorder:
         closing = {key: value for key, value in when.items() if key != "epoch"}
         log.write({"kind": "probe", **closing, "seconds": round(seconds, 6)})
         log.sync()
+        self._proven = True
         self._say(written)  # last, since a filter may turn a warning into an error
         return written
 
@@ -316,7 +319,7 @@ class Recorder:
         told = "; ".join(f"{name!r}: {why}" for name, why in missing.items())
         message = f"layers gave nothing to measure: {told}."
         if self._on_missing == "warn" and some:
-            warnings.warn(message, InfotheoryWarning, stacklevel=registry._outside())
+            warnings.warn(message, InfotheoryWarning, stacklevel=outside())
             return
         rest = [f"!{name}" for name in missing]
         raise ValueError(
@@ -337,7 +340,7 @@ class Recorder:
                 f"layer {record['layer']!r}, {record['measure']}, from step {record['step']}: "
                 f"{message}",
                 InfotheoryWarning,
-                stacklevel=registry._outside(),
+                stacklevel=outside(),
             )
 
     def _scalars(self, scalars: Mapping[str, Any]) -> Record:

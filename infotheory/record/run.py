@@ -166,8 +166,9 @@ def load(path: str | os.PathLike[str], *more: str | os.PathLike[str]) -> Run:
     scalars: list[Record] = []
     for name, log in _named([(folder, log) for folder in folders for log in _logs(folder)]):
         lines, _ = store.read(log)
-        if not lines or lines[0]["kind"] != "header":
+        if not lines:
             continue
+        store.refuse_foreign(log, lines[0])
         header = lines[0] | {"run": name}
         headers.append(header)
         found = _latest(lines[1:])

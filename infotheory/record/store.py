@@ -13,7 +13,18 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FORMAT", "NAME", "Log", "LogError", "identity", "is_finished", "open_log", "read"]
+__all__ = [
+    "FORMAT",
+    "NAME",
+    "Log",
+    "LogError",
+    "identity",
+    "is_finished",
+    "open_log",
+    "read",
+    "refuse_foreign",
+    "refuse_used",
+]
 
 FORMAT = 1
 NAME = "records.jsonl"
@@ -201,6 +212,17 @@ def read(path: Path) -> tuple[list[Record], int]:
     return records, length
 
 
+def refuse_foreign(path: Path, first: Record) -> None:
+    """An error if the first record of a file is not a header that this version understands."""
+    if first["kind"] != "header":
+        raise ValueError(f"{path} does not begin with a header: it is not the log of a run.")
+    if first["format"] > FORMAT:
+        raise ValueError(
+            f"{path} was written by a newer version of infotheory (format {first['format']}, and "
+            f"this one reads up to {FORMAT}): pip install --upgrade infotheory-torch."
+        )
+
+
 def is_finished(folder: Path) -> bool:
     """Whether the log in the folder ends with the end of a run that was not cut off."""
     try:
@@ -288,8 +310,7 @@ def _resumed(path: Path, header: Record, start_step: int) -> list[Record] | None
 
 
 def _refuse_another(path: Path, before: Record, now: Record) -> None:
-    if before.get("kind") != "header":
-        raise ValueError(f"{path} does not begin with a header: it is not the log of a run.")
+    refuse_foreign(path, before)
     for name, part in _AGREE.items():
         if part(before) != part(now):
             raise ValueError(

@@ -105,22 +105,23 @@ def test_sizes_around_a_tile(rng, n, metric):
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e-20, 1e20, 1e160, 1e300, 8e307])
+@pytest.mark.parametrize("scale", [1e-310, 1e-300, 1e-160, 1e-20, 1e20, 1e160, 1e300, 8e307])
 def test_any_scale_that_float64_holds(rng, scale, metric):
     parts = [rng.uniform(-1, 1, size=(40, d)) * scale for d in (1, 3)]
     _check(parts, 3, metric)
     for _, radius, counts in _engines(parts, 3, metric):
         assert (radius > 0).all()
+        assert np.isfinite(radius).all()
         assert counts.max() < 39
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("columns", [(1,), (1, 1), (4, 2), (20, 20), (1, 3, 30)])
+@pytest.mark.parametrize("columns", [(1,), (1, 1), (4, 2), (1, 3, 20)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_paths_agree_where_the_definition_is_slow(rng, columns, kind, metric):
-    parts = [kind(rng, (700, d)) for d in columns]
-    _, radius, counts = next(_engines(parts, 5, metric))
-    for path, other_radius, other_counts in _engines(parts, 5, metric):
+    parts = [kind(rng, (500, d)) for d in columns]
+    (_, radius, counts), *others = _engines(parts, 5, metric)
+    for path, other_radius, other_counts in others:
         np.testing.assert_array_equal(other_radius, radius, err_msg=path)
         np.testing.assert_array_equal(other_counts, counts, err_msg=path)
     for path, other_radius, other_counts in _engines(parts, 5, metric, counts=False):
@@ -165,8 +166,13 @@ def test_permuted_rows_permute_the_answer(rng, columns, kind, metric):
 
 @pytest.mark.parametrize(
     ("n", "columns", "latent", "expected"),
-    [(50, 1, 1, "sort"), (200, 6, 6, "tree"), (200, 30, 30, "brute"), (2500, 30, 30, "brute")]
-    + [(2500, 30, 2, "tree")],
+    [
+        (50, 1, 1, "sort"),
+        (200, 6, 6, "tree"),
+        (200, 30, 30, "brute"),
+        (2500, 30, 30, "brute"),
+        (2500, 30, 2, "tree"),
+    ],
 )
 def test_the_path_follows_the_data(rng, n, columns, latent, expected):
     x = rng.normal(size=(n, latent)) @ rng.normal(size=(latent, columns))

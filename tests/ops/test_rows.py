@@ -149,35 +149,50 @@ def test_read_only_and_other_layouts(row_codes, rng):
 @pytest.mark.parametrize("mask", [0, 1, 15])
 @pytest.mark.parametrize("reading", READINGS, ids=lambda reading: "-".join(reading) or "values")
 @pytest.mark.parametrize("dtype", ["int64", "float32", "float64"])
-@pytest.mark.parametrize("n", [40, 4000])
-def test_a_collision_cannot_change_the_answer(rng, monkeypatch, mask, reading, dtype, n):
-    # n = 4000 takes the parallel pass
-    monkeypatch.setattr(rows, "_SERIAL", 10_000)
+@pytest.mark.parametrize(("n", "keep"), [(40, False), (1500, False), (1500, True)])
+def test_a_collision_cannot_change_the_answer(rng, monkeypatch, mask, reading, dtype, n, keep):
+    # n = 1500 takes the parallel pass
+    monkeypatch.setattr(rows, "_SERIAL", 3_000)
+    monkeypatch.setattr(rows, "_KEPT_COLUMNS", 1)
     monkeypatch.setattr(rows, "_BLOCK_ENTRIES", 1_000)
     x = rng.integers(-4, 5, size=(n, 3)).astype(dtype) / 4
     x = x.astype(dtype)
-    prepared = rows._prepared(
+    prepared = rows.prepared(
         x, reading.get("edges"), reading.get("low", 0.0), reading.get("step"), reading.get("bins")
     )
     taken = []
     slow = rows._sorted_codes
     monkeypatch.setattr(rows, "_sorted_codes", lambda *given: taken.append(1) or slow(*given))
-    _check(rows._hashed_codes(*prepared, mask), x, **reading)
+    _check(rows._hashed_codes(*prepared, mask, keep), x, **reading)
     distinct = len(set(map(tuple, x.tolist())))
     if mask == 0 and not reading:
         assert len(taken) == (1 if distinct > 1 else 0)
 
 
-def test_one_changed_row_in_thousands_is_noticed(rng, monkeypatch):
-    # all rows share a hash and a leader; a single one, anywhere, is different
+@pytest.mark.parametrize("keep", [False, True])
+def test_one_changed_row_in_thousands_is_noticed(rng, monkeypatch, keep):
+    # all rows share a hash; a single one, anywhere, is different
     monkeypatch.setattr(rows, "_SERIAL", 0)
     monkeypatch.setattr(rows, "_BLOCK_ENTRIES", 500)
+    monkeypatch.setattr(rows, "_KEPT_COLUMNS", 1)
     for changed in (0, 1, 1000, 2998, 2999):
-        x = np.zeros((3000, 2))
-        x[changed, 1] = 1.0
-        codes, m = rows._hashed_codes(*rows._prepared(x, None, 0.0, None, None), 0)
-        assert m == 2
-        assert codes.tolist() == naive.row_codes(x.tolist())[0]
+        for d in (2, 5, 8, 300):
+            x = np.zeros((3000, d))
+            x[changed, -1] = 1.0
+            codes, m = rows._hashed_codes(*rows.prepared(x, None, 0.0, 0.5, None), 0, keep)
+            assert m == 2
+            assert codes.tolist() == (x[:, -1] != x[0, -1]).astype(int).tolist()
+
+
+@pytest.mark.parametrize("step", [1e-4, 1e-9, 1e-12])
+@pytest.mark.parametrize("columns", [1, 9])
+def test_bins_of_more_than_16_or_32_bits(rng, monkeypatch, step, columns):
+    monkeypatch.setattr(rows, "_KEPT_COLUMNS", columns)
+    x = rng.integers(-9, 10, size=(300, 3)).astype(np.float32)
+    _check(rows.row_codes(x, step=step), x, step=step)
+    x = x.astype(np.float64)
+    _check(rows.row_codes(x, step=step), x, step=step)
+    _check(rows.row_codes(x, step=step, bins=40_000), x, step=step, bins=40_000)
 
 
 def test_threads_do_not_matter(rng, monkeypatch):
@@ -195,18 +210,41 @@ def test_threads_do_not_matter(rng, monkeypatch):
         assert (codes.tolist(), m) == expected
 
 
-def test_hashes_of_short_numbers_are_distinct(rng):
+def test_hashes_of_short_numbers_are_distinct(rng, monkeypatch):
     # Few bits set, few columns: what a sum of products mixes worst. No collision, so no sorting.
+    monkeypatch.setattr(rows, "_sorted_codes", None)
     small = np.stack(np.meshgrid(*[np.arange(-16.0, 16.0)] * 3), axis=-1).reshape(-1, 3)
     scales = 2.0 ** np.arange(-60, 60)
     powers = np.stack(np.meshgrid(scales, scales), axis=-1).reshape(-1, 2)
-    for x in (small, powers, small.astype(np.int64), rng.normal(size=(30_000, 2))):
-        prepared, reading = rows._prepared(x, None, 0.0, None, None)
-        hashes = np.empty(len(x), np.int64)
-        everything = np.uint64(rows._ALL_BITS)
-        multipliers = rows._multipliers(x.shape[1])
-        rows._hash_rows(prepared, reading, multipliers, everything, hashes, 0, len(x))
-        assert len(np.unique(hashes)) == len(x)
+    for x in (small, powers, rng.normal(size=(30_000, 2))):
+        for dtype in (np.float64, np.float32):
+            assert rows.row_codes(x.astype(dtype))[1] == len(x)
+    assert rows.row_codes(small.astype(np.int64))[1] == len(small)
+    assert rows.row_codes(powers, step=2.0**-60)[1] == len(powers)
+
+
+@both_engines
+@pytest.mark.parametrize("step", [0.07, 2 / 30, 0.5, 3.3])
+@pytest.mark.parametrize("bins", [None, 30, 1 << 22])
+def test_single_precision_is_binned_by_the_double_quotient(row_codes, rng, step, bins):
+    # the factor's guess is checked near each edge, far off, and where a product vanishes
+    edges = np.float32(np.arange(-40, 40) * step)
+    near = np.concatenate([edges, np.nextafter(edges, np.float32(9e9)), np.float32(edges * 0.3)])
+    odd = np.float32([0.0, -0.0, 1e-45, -1e-45, -1e-30, 3e38, -3e38, 2.0**31, -(2.0**31), 7e9])
+    for pool in (near, np.concatenate([near, odd])):
+        x = rng.choice(pool, size=(900, 3))
+        for low in (0.0, float(pool.min()), 0.1):
+            reading = {"step": step, "low": low, "bins": bins}
+            _check(row_codes(x, **reading), x, **reading)
+
+
+@both_engines
+def test_zeros_of_a_layer_and_its_last_bin(row_codes, rng):
+    # a ReLU layer over its own range: zeros and the maximum sit on edges
+    x = np.maximum(rng.normal(size=(500, 12)), 0).astype(np.float32)
+    x[7] = x.max()
+    reading = {"step": float(x.max()) / 30, "low": 0.0, "bins": 30}
+    _check(row_codes(x, **reading), x, **reading)
 
 
 values = st.sampled_from([0.0, -0.0, 0.07, 0.14, 0.21, -0.07, 1.0, -1.0, 1e-300, 1e300, 0.5])

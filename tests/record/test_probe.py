@@ -189,6 +189,7 @@ def test_a_probe_holds_its_data_and_knows_them():
         "entropy_y": probe.entropy_y,
         "ln_n": math.log(4),
         "classes": 2,
+        "batch_size": 4,
     }
     assert Probe(x).entropy_y is None
 

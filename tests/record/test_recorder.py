@@ -202,15 +202,25 @@ def test_a_failing_measure_names_layer_and_step(tmp_path):
     assert "k=99" in end["error"]
 
 
-def test_a_failing_measure_can_be_noted_instead(tmp_path):
-    too_many = it.measure("entropy:knn", k=99)
-    rec = make(tmp_path, layers="fc*", measures=[too_many, "H(T)"], on_error="warn")
-    with pytest.warns(it.InfotheoryWarning, match="k=99") as caught, rec:
+def _diverge(tmp_path, **options):
+    net = chain(6, 5, 3)
+    with make(tmp_path, net, layers="fc*", measures="H(T)", **options) as rec:
+        torch.nn.init.constant_(net.fc1.weight, torch.nan)
         rec.step()
-    assert len([w for w in caught if "k=99" in str(w.message)]) == 2  # once for each layer
+        rec.step()
+
+
+def test_a_network_that_diverges_is_noted_and_goes_on_training(tmp_path):
+    with pytest.warns(it.InfotheoryWarning, match="must be finite") as caught:
+        _diverge(tmp_path)
+    assert len([w for w in caught if "finite" in str(w.message)]) == 2  # once for each layer
     assert {record["layer"] for record in of_kind(tmp_path, "error")} == {"fc1", "fc2"}
-    assert len(of_kind(tmp_path, "estimate")) == 4
     assert log_of(tmp_path)[-1]["status"] == "finished"
+
+
+def test_a_measure_that_fails_later_can_be_an_error(tmp_path):
+    with pytest.raises(ValueError, match="must be finite"):
+        _diverge(tmp_path, on_error="raise")
 
 
 @pytest.mark.parametrize(

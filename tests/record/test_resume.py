@@ -47,7 +47,7 @@ def train(folder, *, resume=False, start_step=0, stop=STEPS, saved=None, when=No
         net.load_state_dict(saved)
     rec = it.Recorder(
         net,
-        measures=["I(X;T)", "I(T;Y)", "I(T;Y):mixture"],
+        measures=["I(X;T)", "I(T;Y)"],
         probe={"train": (x, y), "test": data(seed=9)},
         when=when or WHEN,
         out=folder,

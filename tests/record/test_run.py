@@ -142,3 +142,16 @@ def test_damage_is_named(tmp_path):
     path.write_text("".join(lines))
     with pytest.raises(ValueError, match="line 3, is not a record"):
         it.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"kind": "estimate", "step": 0}', "does not begin with a header"),
+        ('{"kind": "header", "format": 9}', "newer version of infotheory"),
+    ],
+)
+def test_files_of_another_kind(tmp_path, line, message):
+    (tmp_path / NAME).write_text(line + "\n")
+    with pytest.raises(ValueError, match=message):
+        it.load(tmp_path)

@@ -130,7 +130,7 @@ def test_resuming_skips_what_is_complete_and_repeats_nothing(tmp_path):
         ("measures", []),
         ("probes", {"probe": {"hash": "sha256:1"}}),
         ("reduce", "mean"),
-        ("format", 2),
+        ("format", 0),
     ],
 )
 def test_another_recorder_cannot_go_on_with_a_log(tmp_path, name, other):

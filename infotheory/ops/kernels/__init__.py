@@ -1,0 +1,1 @@
+"""Numba loops, one file for each statistic; the CPU engine alone calls them."""

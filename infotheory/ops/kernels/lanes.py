@@ -9,13 +9,15 @@ are bit masks: bit ``lane`` is set when sample ``lane`` of the tile passes. A Eu
 always the square of one, summed from the first column to the last.
 
 No fast-math flag anywhere: sums of float64 are the answer, and must round as the definition does.
+
+Numba's cache watches the file of a compiled function, not this one: after a change here, delete
+``__pycache__``.
 """
 
 import contextlib
 
-import numpy as np
 from llvmlite import ir
-from numba import config, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -196,7 +198,7 @@ def near_lanes(typing, tiles, tile, query_tile, lane, first, last, euclidean, th
 
 @intrinsic
 def lanes_below(typing, out, at, threshold):
-    """Mask of the values (one a lane) of a flat array from ``at`` on that are below the threshold."""
+    """Mask of the values, one a lane, of a flat array from ``at`` on that are below a threshold."""
     signature = types.int64(out, types.int64, types.float64)
 
     def build(context, builder, signature, values):

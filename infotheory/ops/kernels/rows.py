@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit, prange
 
+from infotheory.ops.kernels.symbols import (
+    BINNED,
+    FAR_STEPS,
+    Reading,
+    differ,
+    prepared,
+    read,
+    symbols_of,
+)
+
 __all__ = ["bincount", "row_codes", "unique_values", "value_range"]
 
-# How entries become symbols: as they are, without the sign of zero, by bins in four ways.
-_BITS, _VALUES, _EDGES, _STEPS, _STEPS_BY_FACTOR, _FAR_STEPS = range(6)
 _ALL_BITS = (1 << 64) - 1
 # Entries read at once: their symbols stay in the first cache.
 _CHUNK = 2048
@@ -19,25 +25,12 @@ _CHUNK = 2048
 _BLOCK_ENTRIES = 1 << 15
 _SERIAL = 1 << 19
 _MOST_BLOCKS = 256
+# Symbols are kept in 16 bits from the first pass to the second where rows are wide and the whole
+# takes no more bytes than this. It halves the time of 1024 columns; below 128 packing costs more.
+_KEPT_COLUMNS = 128
+_KEPT_BYTES = 1 << 26
 # A direct table of up to this many entries per sample is quicker than hashing and no larger.
 _TABLE_PER_SAMPLE = 4
-# Places of bins up to here are kept as 32-bit integers.
-_FARTHEST = 2.0**30
-
-
-class _Reading(NamedTuple):
-    """How entries are read."""
-
-    kind: int
-    wide: bool
-    """Whether symbols have 64 bits, not 32."""
-    low: float
-    step: float
-    top: float
-    edges: np.ndarray
-    """Sorted edges in the type of the entries."""
-    bounds: np.ndarray
-    """What `_places_by_factor` needs, in the type of the entries."""
 
 
 def row_codes(
@@ -74,11 +67,12 @@ def row_codes(
 
     Notes
     -----
-    Rows are numbered by a 64-bit hash, and each row is then compared with the first of its number;
-    if a hash ever deceives, all rows are sorted instead. A single column needs no hash. Cost:
-    O(n d) time, O(n + d) memory beyond x. The same codes whatever the number of threads.
+    Rows are numbered by a 64-bit hash, and each is then compared with the one before it of the
+    same number; if a hash ever deceives, all rows are sorted instead. A single column needs no
+    hash. Cost: O(n d) time, O(n + d) memory beyond x. The same codes whatever the number of
+    threads.
     """
-    x, reading = _prepared(x, edges, low, step, bins)
+    x, reading = prepared(x, edges, low, step, bins)
     if x.shape[1] == 1:
         return _column_codes(x, reading)
     return _hashed_codes(x, reading, _ALL_BITS)
@@ -99,90 +93,9 @@ def value_range(x: np.ndarray) -> tuple[float, float]:
     return float(x.min()), float(x.max())
 
 
-def _prepared(
-    x: np.ndarray,
-    edges: np.ndarray | None,
-    low: float,
-    step: float | None,
-    bins: int | None,
-) -> tuple[np.ndarray, _Reading]:
-    """Rows as float32 or float64 (two compilations, no more), and how to read them."""
-    top = np.inf if bins is None else bins - 1.0
-    if x.dtype.kind in "biu" and edges is None and step is None:
-        # Only their bits will be looked at. uint64 wraps around, which keeps values distinct.
-        x = np.ascontiguousarray(x.astype(np.int64, copy=False)).view(np.float64)
-        return x, _reading(_BITS, x.dtype, wide=True)
-    if x.dtype != np.float32:
-        x = x.astype(np.float32 if x.dtype == np.float16 else np.float64, copy=False)
-    x = np.ascontiguousarray(x)
-    if edges is not None:
-        borders = _rounded_up(np.asarray(edges, np.float64), x.dtype)
-        return x, _reading(_EDGES, x.dtype, edges=borders)
-    if step is None:
-        return x, _reading(_VALUES, x.dtype, wide=x.dtype == np.float64)
-    bounds = _factor_bounds(low, step, top) if x.dtype == np.float32 else None
-    kind = _STEPS if bounds is None else _STEPS_BY_FACTOR
-    return x, _reading(kind, x.dtype, steps=(float(low), float(step), top), bounds=bounds)
-
-
-def _reading(
-    kind: int,
-    dtype: np.dtype,
-    *,
-    wide: bool = False,
-    steps: tuple[float, float, float] = (0.0, 1.0, np.inf),
-    edges: np.ndarray | None = None,
-    bounds: np.ndarray | None = None,
-) -> _Reading:
-    nothing = np.empty(0, dtype)
-    edges = nothing if edges is None else edges
-    return _Reading(kind, wide, *steps, edges, nothing if bounds is None else bounds)
-
-
-def _rounded_up(edges: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """The smallest numbers of this type that are >= each edge: they split its numbers alike."""
-    with np.errstate(over="ignore"):
-        borders = edges.astype(dtype)
-        return np.where(borders < edges, np.nextafter(borders, dtype.type(np.inf)), borders)
-
-
-def _factor_bounds(low: float, step: float, top: float) -> np.ndarray | None:
-    """Numbers with which `_places_by_factor` is right or says that it may be wrong; None if not."""
-    factor = 1.0 / step
-    if np.float32(low) != low or not 2.0**-100 < factor < 2.0**100:
-        return None
-    # Where the factor is below 1, a negative number so small that its product vanishes would be
-    # put into bin 0. The larger of two factors, here 1, keeps it apart: all that is below `low`
-    # then disagrees, which is rare as long as there are bins.
-    if factor < 1.0 and top == np.inf:
-        return None
-    if top < 2.0**20:
-        highest = other_highest = top
-    else:
-        highest, other_highest = _FARTHEST, _FARTHEST - 64.0
-    # Three roundings of 2^-24 each, and of 2^-53 in the quotient, are less than 2^-22 in all.
-    below, above = factor * (1.0 - 2.0**-21), factor * (1.0 + 2.0**-21)
-    steepest = max(1.0, above) if factor < 1.0 else above
-    bounds = [0.0 - low, below, above, steepest, highest, other_highest]
-    return np.array([*bounds, -_FARTHEST, -_FARTHEST + 64.0], np.float32)
-
-
-def _symbols(x: np.ndarray, reading: _Reading) -> np.ndarray:
-    """An array of integers or floats, equal where the symbols are."""
-    if reading.kind == _BITS:
-        return x.view(np.int64)
-    if reading.kind == _VALUES:
-        return x + x.dtype.type(0)  # -0.0 becomes 0.0
-    if reading.kind == _EDGES:
-        return np.searchsorted(reading.edges, x, side="right")
-    with np.errstate(over="ignore"):
-        places = np.floor((x.astype(np.float64) - reading.low) / reading.step)
-    return np.minimum(places, reading.top) + 0.0
-
-
-def _column_codes(x: np.ndarray, reading: _Reading) -> tuple[np.ndarray, int]:
+def _column_codes(x: np.ndarray, reading: Reading) -> tuple[np.ndarray, int]:
     """Codes of a single column: a symbol of at most 64 bits is its own hash, none can collide."""
-    symbols = _symbols(x[:, 0], reading)
+    symbols = symbols_of(x[:, 0], reading)
     n = len(symbols)
     codes = np.empty(n, np.int64)
     if symbols.dtype == np.int64:
@@ -195,34 +108,40 @@ def _column_codes(x: np.ndarray, reading: _Reading) -> tuple[np.ndarray, int]:
     return codes, _number(symbols, codes, np.empty(n, np.int64))
 
 
-def _hashed_codes(x: np.ndarray, reading: _Reading, mask: int) -> tuple[np.ndarray, int]:
+def _hashed_codes(
+    x: np.ndarray, reading: Reading, mask: int, keep: bool = True
+) -> tuple[np.ndarray, int]:
     """Codes by hash. Tests pass a `mask` of few bits, under which unequal rows collide."""
     n, d = x.shape
     blocks = 1 if n * d < _SERIAL else min(n, _MOST_BLOCKS, -(-n * d // _BLOCK_ENTRIES))
     borders = np.linspace(0, n, blocks + 1).astype(np.int64)
+    packed = -(-d // 4)  # four symbols of 16 bits in a word
+    keep &= reading.kind in BINNED and d >= _KEPT_COLUMNS and 8 * n * packed <= _KEPT_BYTES
+    kept = np.empty((n, packed) if keep else (0, 0), np.int64)
     hashes = np.empty(n, np.int64)
-    hashing = (x, reading, _multipliers(d), np.uint64(mask), hashes)
-    if blocks == 1:
-        near = _hash_rows(*hashing, 0, n)
-    else:
-        near = _hash_blocks(*hashing, borders)
+    hashing = (x, reading, _multipliers(d), np.uint64(mask), hashes, kept)
+    near = _hash_rows(*hashing, 0, n) if blocks == 1 else _hash_blocks(*hashing, borders)
+    if not near and keep:
+        return _hashed_codes(x, reading, mask, keep=False)
     if not near:
-        return _hashed_codes(x, reading._replace(kind=_FAR_STEPS, wide=True), mask)
+        return _hashed_codes(x, reading._replace(kind=FAR_STEPS, wide=True), mask)
     codes = np.empty(n, np.int64)
     m = _number(hashes, codes, np.empty(n, np.int64))
     if m == n:  # unequal hashes cannot come from equal rows
         return codes, m
-    checking = (x, reading, codes, _order_by_code(codes, m))
-    if blocks == 1:
-        differences = _count_differing(*checking, 0, n)
+    order = _order_by_code(codes, m)
+    if keep:
+        differences = _count_differing_kept(kept, codes, order)
+    elif blocks == 1:
+        differences = _count_differing(x, reading, codes, order, 0, n)
     else:
-        differences = _count_differing_in_blocks(*checking, borders)
+        differences = _count_differing_in_blocks(x, reading, codes, order, borders)
     return (codes, m) if differences == 0 else _sorted_codes(x, reading)
 
 
-def _sorted_codes(x: np.ndarray, reading: _Reading) -> tuple[np.ndarray, int]:
+def _sorted_codes(x: np.ndarray, reading: Reading) -> tuple[np.ndarray, int]:
     """Codes by sorting a matrix of symbols: slow, without chance, taken when a hash deceived."""
-    symbols = _symbols(x, reading)
+    symbols = symbols_of(x, reading)
     _, leaders, codes = np.unique(symbols, axis=0, return_index=True, return_inverse=True)
     rank = np.empty(len(leaders), np.int64)
     rank[np.argsort(leaders)] = np.arange(len(leaders))
@@ -235,101 +154,6 @@ def _multipliers(d: int) -> np.ndarray:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return (z ^ (z >> np.uint64(31))) | np.uint64(1)
-
-
-@njit(cache=True)
-def _places_by_edges(entries, edges, places):
-    """How many edges are <= each entry: all entries take each step of the bisection together.
-
-    Entry by entry every step is a branch that is guessed wrong half the time: ten times slower.
-    """
-    places[:] = 0
-    length = edges.size
-    while length > 1:
-        half = length // 2
-        for j in range(entries.size):
-            edge = edges[np.uint64(places[j] + half - 1)]
-            places[j] += half * np.int32(edge <= entries[j])
-        length -= half
-    if length == 1:
-        for j in range(entries.size):
-            places[j] += np.int32(edges[np.uint64(places[j])] <= entries[j])
-
-
-@njit(error_model="numpy", cache=True)
-def _places_by_factor(entries, bounds, places, others):
-    """Bins by products with factors just below and just above 1 / step.
-
-    Wherever both agree, the quotient, which lies between, agrees with them, and no division is
-    needed. Clamped ones disagree by design, unless the last bin takes them.
-    """
-    offset, below, above, steepest = bounds[0], bounds[1], bounds[2], bounds[3]
-    highest, other_highest, lowest, other_lowest = bounds[4], bounds[5], bounds[6], bounds[7]
-    for j in range(entries.size):
-        difference = entries[j] + offset
-        place = np.floor(difference * below)
-        place = place if place < highest else highest
-        places[j] = np.int32(place if place > lowest else lowest)
-        product, steep = difference * above, difference * steepest
-        other = np.floor(product if product < steep else steep)
-        other = other if other < other_highest else other_highest
-        others[j] = np.int32(other if other > other_lowest else other_lowest)
-
-
-@njit(cache=True)
-def _place(entry, reading):
-    place = np.floor((np.float64(entry) - reading.low) / reading.step)
-    return place if place < reading.top else reading.top
-
-
-@njit(error_model="numpy", cache=True)
-def _places_by_division(entries, reading, places):
-    """Bins by the quotient in float64; false where one is too far off for 32 bits."""
-    far = 0
-    for j in range(entries.size):
-        place = _place(entries[j], reading)
-        near = place if place < _FARTHEST else _FARTHEST
-        near = near if near > -_FARTHEST else -_FARTHEST
-        far |= np.int64(near != place)
-        places[j] = np.int32(near)
-    return far == 0
-
-
-@njit(cache=True)
-def _differ(symbols, others):
-    difference = 0
-    for j in range(symbols.size):
-        difference |= symbols[j] ^ others[j]
-    return difference != 0
-
-
-@njit(error_model="numpy", cache=True)
-def _read(entries, reading, narrow, spare, wide):
-    """Write the symbols of entries to `narrow` or `wide`; false if `narrow` cannot hold them."""
-    narrow, spare = narrow[: entries.size], spare[: entries.size]
-    bits = wide.view(np.float64)
-    if reading.kind == _BITS:
-        for j in range(entries.size):
-            bits[j] = entries[j]
-    elif reading.kind == _VALUES and reading.wide:
-        for j in range(entries.size):
-            bits[j] = entries[j] + 0.0  # -0.0 becomes 0.0
-    elif reading.kind == _VALUES:
-        few_bits = narrow.view(np.float32)
-        for j in range(entries.size):
-            few_bits[j] = entries[j] + 0.0
-    elif reading.kind == _EDGES:
-        _places_by_edges(entries, reading.edges, narrow)
-    elif reading.kind == _FAR_STEPS:
-        for j in range(entries.size):
-            bits[j] = _place(entries[j], reading) + 0.0
-    else:
-        if reading.kind == _STEPS_BY_FACTOR:
-            _places_by_factor(entries, reading.bounds, narrow, spare)
-            if not _differ(narrow, spare):
-                return True
-        return _places_by_division(entries, reading, narrow)
-    return True
 
 
 @njit(cache=True)
@@ -373,20 +197,36 @@ def _buffers(entries, wide):
     return narrow, spare, np.empty(entries if wide else 0, np.int64)
 
 
+@njit(cache=True)
+def _keep(symbols, words):
+    """Pack symbols into 16 bits each; false if one is too large."""
+    words[-1] = 0  # where the last is not full
+    places = words.view(np.int16)
+    excess = 0
+    for j in range(symbols.size):
+        excess |= (symbols[j] + 32768) >> 16
+        places[j] = np.int16(symbols[j])
+    return excess == 0
+
+
 @njit(nogil=True, cache=True)
-def _hash_rows(x, reading, multipliers, mask, hashes, first, last):
-    """Hash the rows first..last - 1; false if some symbol needs more than 32 bits."""
+def _hash_rows(x, reading, multipliers, mask, hashes, kept, first, last):
+    """Hash the rows first..last - 1; false if some symbol has too many bits."""
     d = x.shape[1]
     entries = x.reshape(x.size)
     rows = max(1, _CHUNK // d)
     narrow, spare, wide = _buffers(rows * d, reading.wide)
     for start in range(first, last, rows):
         stop = min(start + rows, last)
-        if not _read(entries[start * d : stop * d], reading, narrow, spare, wide):
+        if not read(entries[start * d : stop * d], reading, narrow, spare, wide):
             return False
         for i in range(start, stop):
             here = (i - start) * d
-            if reading.wide:
+            if kept.size > 0:
+                if not _keep(narrow[here : here + d], kept[i]):
+                    return False
+                total = _product(kept[i], multipliers)
+            elif reading.wide:
                 total = _product(wide[here : here + d], multipliers)
             else:
                 total = _short_product(narrow[here : here + d], multipliers)
@@ -395,10 +235,11 @@ def _hash_rows(x, reading, multipliers, mask, hashes, first, last):
 
 
 @njit(parallel=True, cache=True)
-def _hash_blocks(x, reading, multipliers, mask, hashes, borders):
+def _hash_blocks(x, reading, multipliers, mask, hashes, kept, borders):
     far = 0
     for b in prange(len(borders) - 1):
-        if not _hash_rows(x, reading, multipliers, mask, hashes, borders[b], borders[b + 1]):
+        first, last = borders[b], borders[b + 1]
+        if not _hash_rows(x, reading, multipliers, mask, hashes, kept, first, last):
             far += 1
     return far == 0
 
@@ -480,7 +321,7 @@ def _order_by_code(codes, m):
 def _count_differing(x, reading, codes, order, first, last):
     """Rows that differ from the row before them in `order`, where both have the same code."""
     d = x.shape[1]
-    rows = max(2, _CHUNK // d)
+    rows = max(16, _CHUNK // d)  # one of them was read before
     entries = np.empty((rows, d), x.dtype)
     narrow, spare, wide = _buffers(rows * d, reading.wide)
     count = 0
@@ -489,15 +330,15 @@ def _count_differing(x, reading, codes, order, first, last):
         stop = min(before + rows, last)
         for place in range(before, stop):
             entries[place - before] = x[order[place]]
-        _read(entries.reshape(rows * d)[: (stop - before) * d], reading, narrow, spare, wide)
+        read(entries.reshape(rows * d)[: (stop - before) * d], reading, narrow, spare, wide)
         for place in range(start, stop):
             if codes[order[place]] != codes[order[place - 1]]:
                 continue
             here = (place - before) * d
             if reading.wide:
-                count += _differ(wide[here : here + d], wide[here - d : here])
+                count += differ(wide[here : here + d], wide[here - d : here])
             else:
-                count += _differ(narrow[here : here + d], narrow[here - d : here])
+                count += differ(narrow[here : here + d], narrow[here - d : here])
     return count
 
 
@@ -506,4 +347,15 @@ def _count_differing_in_blocks(x, reading, codes, order, borders):
     count = 0
     for b in prange(len(borders) - 1):
         count += _count_differing(x, reading, codes, order, borders[b], borders[b + 1])
+    return count
+
+
+@njit(nogil=True, cache=True)
+def _count_differing_kept(kept, codes, order):
+    """The same from symbols that were kept: so quick that threads would not help."""
+    count = 0
+    for place in range(1, len(order)):
+        i, before = order[place], order[place - 1]
+        if codes[i] == codes[before]:
+            count += differ(kept[i], kept[before])
     return count

@@ -17,8 +17,8 @@ from infotheory.ops.kernels.lanes import (
 STACK = 96
 # Rows looked at to choose the column of a split.
 SPREAD_ROWS = 128
-# Levels that threads split together before each takes subtrees of its own.
-SHARED_LEVELS = 5
+# Levels split before the threads take the subtrees below: enough subtrees, little serial work.
+SERIAL_LEVELS = 4
 
 
 @njit(cache=True)
@@ -107,33 +107,14 @@ def split(points, order, keys, axes, level, place, leaves):
     part_at(keys, order, start, stop, (first + last + 1) // 2 * LANES)
 
 
-@njit(parallel=True, cache=True)
-def kd_order(points, order, axes, levels, shared):
-    """Order the samples by recursive median splits; O(n log n).
-
-    All leaves hold LANES samples but the last. Node i has the children 2i and 2i + 1. The first
-    ``shared`` levels are split side by side, the subtrees below them one per thread.
-    """
-    leaves = (len(points) + LANES - 1) // LANES
-    keys = np.empty(len(points))
-    for level in range(shared):
-        for place in prange(1 << level):
-            split(points, order, keys, axes, level, np.int64(place), leaves)
-    for index in prange(1 << shared):
-        top = np.int64(index)  # numba's parallel index is unsigned, and mixes into floats
-        for level in range(shared, levels):
-            under = 1 << (level - shared)
-            for place in range(top * under, (top + 1) * under):
-                split(points, order, keys, axes, level, place, leaves)
-
-
 @njit(cache=True)
-def fill_leaf(points, tiles, lower, upper, leaf, node):
-    for column in range(points.shape[1]):
-        for lane in range(LANES):
-            row = leaf * LANES + lane
-            if row < len(points):
-                value = points[row, column]
+def fill_leaf(points, order, tiles, lower, upper, leaf, node):
+    """Copy the samples of a leaf to its tile, and their bounds to its box."""
+    for lane in range(LANES):
+        place = leaf * LANES + lane
+        for column in range(points.shape[1]):
+            if place < len(points):
+                value = points[order[place], column]
                 tiles[leaf, column, lane] = value
                 lower[node, column] = min(lower[node, column], value)
                 upper[node, column] = max(upper[node, column], value)
@@ -142,15 +123,31 @@ def fill_leaf(points, tiles, lower, upper, leaf, node):
 
 
 @njit(parallel=True, cache=True)
-def fill_tree(points, tiles, lower, upper, homes, levels):
-    """Tiles of the ordered samples, the box of each node, the node of each leaf."""
-    bottom = 1 << levels
-    for index in prange(bottom):
-        place = np.int64(index)
-        first, last = node_range(levels, place, len(tiles))
-        if last > first:
-            homes[first] = bottom + place
-            fill_leaf(points, tiles, lower, upper, first, bottom + place)
+def grow(points, order, tree, levels, serial):
+    """Order the samples by recursive median splits and fill the tree; O(n log n).
+
+    All leaves hold LANES samples but the last. Node i has the children 2i and 2i + 1; a node of
+    one leaf is its own left child, down to the last level, which holds the boxes of the leaves.
+    """
+    tiles, lower, upper, axes, homes = tree
+    leaves, bottom = len(tiles), 1 << levels
+    keys = np.empty(len(points))
+    for level in range(serial):
+        for place in range(1 << level):
+            split(points, order, keys, axes, level, place, leaves)
+    # one parallel region: each costs milliseconds on a busy machine
+    for index in prange(1 << serial):
+        top = np.int64(index)  # numba's parallel index is unsigned, and mixes into floats
+        for level in range(serial, levels):
+            under = 1 << (level - serial)
+            for place in range(top * under, (top + 1) * under):
+                split(points, order, keys, axes, level, place, leaves)
+        under = 1 << (levels - serial)
+        for place in range(top * under, (top + 1) * under):
+            first, last = node_range(levels, place, leaves)
+            if last > first:
+                homes[first] = bottom + place
+                fill_leaf(points, order, tiles, lower, upper, first, bottom + place)
     for node in range(bottom - 1, 0, -1):
         for column in range(points.shape[1]):
             lower[node, column] = min(lower[2 * node, column], lower[2 * node + 1, column])
@@ -318,24 +315,18 @@ def tree_counts(tree, euclidean, radius, order, tasks, counts):
                 counts[order[leaf * LANES + lane]] = found[lane] - (reach[lane] > 0.0)
 
 
-def arrange(points):
-    """The rows in kd order: their numbers, and the columns at which the nodes were split."""
-    leaves = (len(points) + LANES - 1) // LANES
-    levels = (leaves - 1).bit_length()
-    order = np.arange(len(points))
-    axes = np.zeros(2 << levels, np.int64)
-    kd_order(points, order, axes, levels, min(levels, SHARED_LEVELS))
-    return order, axes
-
-
 def plant(points):
     """A kd-tree of the rows: their order, and the arrays of the tree."""
-    columns = points.shape[1]
-    order, axes = arrange(points)
-    leaves, levels = (len(points) + LANES - 1) // LANES, len(axes).bit_length() - 2
-    tiles = np.empty((leaves, columns, LANES))
-    lower = np.full((2 << levels, columns), np.inf)
-    upper = np.full((2 << levels, columns), -np.inf)
-    homes = np.empty(leaves, np.int64)
-    fill_tree(points[order], tiles, lower, upper, homes, levels)
-    return order, (tiles, lower, upper, axes, homes)
+    n, columns = points.shape
+    leaves = (n + LANES - 1) // LANES
+    levels = (leaves - 1).bit_length()
+    order = np.arange(n)
+    tree = (
+        np.empty((leaves, columns, LANES)),
+        np.full((2 << levels, columns), np.inf),
+        np.full((2 << levels, columns), -np.inf),
+        np.zeros(2 << levels, np.int64),
+        np.empty(leaves, np.int64),
+    )
+    grow(points, order, tree, levels, min(levels, SERIAL_LEVELS))
+    return order, tree
