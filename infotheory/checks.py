@@ -62,7 +62,8 @@ def codes(x: Any, name: str) -> Any:
     x = _array(x, name)
     if is_tensor(x):
         if x.is_floating_point() or x.is_complex():
-            raise TypeError(f"{name} must hold integers (discrete labels); got {x.dtype}.")
+            # Labels are few: checking the floats once on the CPU keeps the rules in one place.
+            return sys.modules["torch"].as_tensor(codes(x.cpu(), name)).to(x.device)
         return _shape(x, name, (1, 2)).contiguous()
     if x.dtype.kind == "O" and all(isinstance(label, str) for label in x.flat):
         x = x.astype(str)

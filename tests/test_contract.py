@@ -574,15 +574,21 @@ def test_the_result_can_be_pickled_and_copied(entry):
 
 
 @each_entry
-def test_warnings_are_said_aloud_and_kept(entry):
+@pytest.mark.parametrize("way", ["function", "verb", "measure"])
+def test_warnings_are_said_aloud_and_kept(entry, way):
+    call = {
+        "function": entry.function,
+        "verb": lambda *arrays: getattr(it, entry.quantity)(*arrays, method=entry.method),
+        "measure": it.measure(entry.key),
+    }[way]
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        found = entry.function(*draw(entry, n=7))
+        found = call(*draw(entry, n=7))
     kept = found.diagnostics.get("warnings", ())
     assert [str(w.message) for w in said] == [f"{entry.key}: {message}" for message in kept]
     for warning in said:
         assert warning.category is it.InfotheoryWarning
-        assert warning.filename == __file__  # it points at the caller
+        assert warning.filename == __file__  # it points at the caller, outside the package
 
 
 @each_entry

@@ -18,6 +18,8 @@ from sphinx.util.docutils import SphinxDirective
 from infotheory import InfotheoryWarning, registry, truth
 
 SAMPLES, REPEATS = 1000, 10
+_KINDS = {"real": "real numbers"}
+_SPACE = "\N{NO-BREAK SPACE}"
 
 
 class Accuracy(SphinxDirective):
@@ -40,7 +42,8 @@ def accuracy() -> Iterator[str]:
         else:
             alone.append(entry)
     for (quantity, inputs), members in groups.items():
-        yield f"**{quantity.replace('_', ' ').capitalize()} of {' and '.join(inputs)}**\n"
+        kinds = " and ".join(_KINDS.get(kind, kind) for kind in inputs)
+        yield f"**{quantity.replace('_', ' ').capitalize()} of {kinds}**\n"
         rows = [["Problem", "Exact [nats]", *(member.method for member in members)]]
         for problem in truth.catalogue(quantity, inputs):
             cells = [_error(member, problem) for member in members]
@@ -64,7 +67,9 @@ def _error(entry: registry.Entry, problem: truth.Truth) -> str:
         for _ in range(REPEATS)
     ]
     mean, deviation = float(np.mean(errors)), float(np.std(errors, ddof=1))
-    return f"{mean:+.3f} ± {deviation:.3f}" if math.isfinite(mean) else str(mean)
+    if not math.isfinite(mean):
+        return str(mean)
+    return f"{mean:+.3f} ± {deviation:.3f}".replace(" ", _SPACE)
 
 
 class Benchmarks(SphinxDirective):

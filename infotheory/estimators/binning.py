@@ -22,7 +22,7 @@ STRATEGIES = ("range", "quantile", "unique", "fixed")
     inputs=("real",),
     estimand="binned entropy",
     source="Saxe et al. (2018), doi:10.1088/1742-5468/ab3985; Chelombiev et al., arXiv:1902.09037",
-    truth=(truth.binned_uniform(0.25),),
+    truth=(truth.binned_exponential(0.5),),
 )
 def binned_entropy(
     x: Any, *, strategy: str = "range", bins: int = 30, bin_width: float | None = None
@@ -160,8 +160,7 @@ def _binning(x: Any, strategy: str, bins: int, bin_width: float | None) -> Mappi
         step = (high / 2 - low / 2) / bins * 2
         return {"low": low, "step": step, "bins": bins} if step > 0 else {"edges": np.empty(0)}
     if strategy == "quantile":
-        levels = np.arange(1, bins) / bins
-        return {"edges": np.unique(engine.quantiles(x, levels))}
+        return {"edges": np.unique(engine.quantiles(x, bins))}
     return {"edges": _equal_unique(engine.unique_values(x), bins)}
 
 

@@ -52,20 +52,19 @@ def gaussian_entropy(x: Any) -> Estimate:
     doi:10.1002/047174882X.
     """
     n, d = x.shape
-    (x,), exponent = ops.near_one(x)
-    deviation, correlation = _correlation(ops.of(x).covariance(x))
-    rank = len(_whitening(correlation).T) if len(deviation) else 0
+    engine = ops.of(x)
+    standard, log_deviations = engine.standardise(x)
+    correlation = engine.covariance(standard)
+    rank = _whitening(correlation).shape[1]
     if rank < d:
         message = (
             f"the covariance has rank {rank} of {d} (a constant or redundant column), so there "
             f"is no density and the entropy is minus infinity; drop such columns first."
         )
-        estimate = Estimate(-math.inf, n=n, diagnostics={"rank": rank})
-        return estimate.noting(message)
+        return Estimate(-math.inf, n=n, diagnostics={"rank": rank}).noting(message)
     _, log_determinant = np.linalg.slogdet(correlation)
-    log_deviations = math.fsum(np.log(deviation)) + d * exponent * math.log(2.0)
     return Estimate(
-        d / 2 * math.log(2 * math.pi * math.e) + log_determinant / 2 + log_deviations,
+        d / 2 * math.log(2 * math.pi * math.e) + log_determinant / 2 + math.fsum(log_deviations),
         stderr=math.sqrt(d / (2 * n)),
         n=n,
         diagnostics={"rank": rank},
@@ -112,20 +111,15 @@ def gaussian_mutual_information(x: Any, y: Any) -> Estimate:
     Cover & Thomas, Elements of Information Theory (2006), example 8.5.1,
     doi:10.1002/047174882X; Hotelling, Biometrika 28 (1936), doi:10.1093/biomet/28.3-4.321.
     """
-    n = len(x)
-    (x,), _ = ops.near_one(x)
-    (y,), _ = ops.near_one(y)
-    covariance = ops.of(x, y).covariance(x, y)
-    of_x = np.arange(len(covariance)) < x.shape[1]
-    varies = np.diag(covariance) > 0
-    of_x = of_x[varies]
-    _, correlation = _correlation(covariance[np.ix_(varies, varies)])
-    x_white = _whitening(correlation[np.ix_(of_x, of_x)])
-    y_white = _whitening(correlation[np.ix_(~of_x, ~of_x)])
+    n, split = x.shape
+    engine = ops.of(x, y)
+    correlation = engine.covariance(engine.standardise(x)[0], engine.standardise(y)[0])
+    x_white = _whitening(correlation[:split, :split])
+    y_white = _whitening(correlation[split:, split:])
     rank = x_white.shape[1], y_white.shape[1]
     if 0 in rank:
         return Estimate(0.0, stderr=0.0, n=n, diagnostics={"correlations": (), "rank": rank})
-    across = x_white.T @ correlation[np.ix_(of_x, ~of_x)] @ y_white
+    across = x_white.T @ correlation[:split, split:] @ y_white
     canonical = np.linalg.svd(across, compute_uv=False)
     unexplained = 1 - canonical**2
     estimate = Estimate(
@@ -143,17 +137,11 @@ def gaussian_mutual_information(x: Any, y: Any) -> Estimate:
 _ROUNDING = 1e-12
 
 
-def _correlation(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Standard deviations and correlation matrix."""
-    deviation = np.sqrt(np.diag(covariance))
-    safe = np.where(deviation > 0, deviation, 1.0)
-    return deviation, covariance / safe / safe[:, None]
-
-
 def _whitening(correlation: np.ndarray) -> np.ndarray:
-    """(d, rank) map to uncorrelated directions of variance 1; directions without any are left."""
-    if not len(correlation):
-        return correlation
+    """(d, rank) map to uncorrelated directions of variance 1, where there is any variance.
+
+    Columns have variance 1, or 0 if they are constant, whatever their scale was.
+    """
     spectrum, directions = np.linalg.eigh(correlation)
     kept = spectrum > _ROUNDING * len(spectrum)
     return directions[:, kept] / np.sqrt(spectrum[kept])

@@ -190,11 +190,10 @@ def _check(n: int, d: int, k: int, metric: str, scale: str | None) -> None:
 
 
 def _rescaled(parts: list[Any], scale: str | None) -> list[Any]:
-    if scale is None:
-        return parts
     engine = ops.of(*parts)
-    change = engine.standardise if scale == "standardise" else engine.rank
-    return [change(part) for part in parts]
+    if scale == "standardise":
+        return [engine.standardise(part)[0] for part in parts]
+    return parts if scale is None else [engine.rank(part) for part in parts]
 
 
 def _is_constant(x: Any) -> bool:

@@ -85,14 +85,17 @@ class Engine(Protocol):
     def unique_values(self, x: Any) -> np.ndarray:
         """The sorted distinct values of all entries."""
 
-    def quantiles(self, x: Any, levels: np.ndarray) -> np.ndarray:
-        """Values of all entries at the given levels, each an observed one (inverse CDF)."""
+    def quantiles(self, x: Any, parts: int) -> np.ndarray:
+        """(parts - 1,) entries with 1/parts, 2/parts, ... of all entries before them in order."""
 
     def value_range(self, x: Any) -> tuple[float, float]:
         """Smallest and largest of all entries."""
 
-    def standardise(self, x: Any) -> Any:
-        """(x - mean) / deviation per column, safe at any scale; a constant column becomes 0."""
+    def standardise(self, x: Any) -> tuple[Any, np.ndarray]:
+        """(x - mean) / deviation of each column, and (d,) ln of the deviations.
+
+        Safe at any scale of any column. A constant column becomes 0 exactly, with ln 0.
+        """
 
     def rank(self, x: Any) -> Any:
         """Ranks within each column, the average one for ties."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,21 +35,25 @@ def unique_values(x: Any) -> np.ndarray:
     return np.unique(x)
 
 
-def quantiles(x: Any, levels: np.ndarray) -> np.ndarray:
-    return np.quantile(x, levels, method="inverted_cdf")
+def quantiles(x: Any, parts: int) -> np.ndarray:
+    place = np.arange(1, parts) * x.size // parts
+    return np.partition(x, place, axis=None)[place]
 
 
 def value_range(x: Any) -> tuple[float, float]:
     return float(x.min()), float(x.max())
 
 
-def standardise(x: Any) -> Any:
+def standardise(x: Any) -> tuple[Any, np.ndarray]:
     x = np.asarray(x, dtype=np.float64)
-    x = x / _power_of_two(np.abs(x).max(axis=0))
-    varies = np.ptp(x, axis=0) > 0
-    centred = x - x.mean(axis=0)
+    exponent = _exponent(np.abs(x).max(axis=0))
+    x = np.ldexp(x, -exponent)  # a power of two for each column changes no digit
+    # The mean of a constant column can differ from it by rounding, which is no deviation.
+    centred = np.where(np.ptp(x, axis=0) > 0, x - x.mean(axis=0), 0.0)
     deviation = np.sqrt((centred * centred).mean(axis=0))
-    return np.where(varies, centred, 0.0) / np.where(varies, deviation, 1.0)
+    with np.errstate(divide="ignore"):
+        logs = np.log(deviation) + exponent * math.log(2.0)
+    return centred / np.where(deviation > 0, deviation, 1.0), logs
 
 
 def rank(x: Any) -> Any:
@@ -89,7 +94,6 @@ def _columns(x: Any) -> Any:
     return x[:, None] if x.ndim == 1 else x
 
 
-def _power_of_two(scale: np.ndarray) -> np.ndarray:
-    """The power of two below each scale: dividing by it is exact, and nothing overflows."""
-    _, exponent = np.frexp(np.where(scale > 0, scale, 1.0))
-    return np.ldexp(1.0, np.clip(exponent, -1021, 1023))
+def _exponent(scale: np.ndarray) -> np.ndarray:
+    """Exponents of the powers of two next above each scale."""
+    return np.frexp(np.where(scale > 0, scale, 1.0))[1]

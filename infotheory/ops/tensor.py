@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,12 +35,11 @@ def unique_values(x: Any) -> np.ndarray:
     return torch.unique(torch.as_tensor(x)).cpu().numpy()
 
 
-def quantiles(x: Any, levels: np.ndarray) -> np.ndarray:
-    # By sorting, since torch.quantile refuses more than 2**24 entries. Inverse CDF: the smallest
-    # value that at least the given share of the entries does not exceed.
+def quantiles(x: Any, parts: int) -> np.ndarray:
+    # By sorting, since torch.quantile refuses more than 2**24 entries.
     ordered = torch.sort(torch.as_tensor(x).flatten()).values
-    position = np.ceil(levels * len(ordered)).astype(np.int64) - 1
-    return ordered.cpu().numpy()[np.clip(position, 0, len(ordered) - 1)]
+    place = torch.arange(1, parts, device=ordered.device) * len(ordered) // parts
+    return ordered[place].cpu().numpy()
 
 
 def value_range(x: Any) -> tuple[float, float]:
@@ -47,15 +47,18 @@ def value_range(x: Any) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def standardise(x: Any) -> Any:
+def standardise(x: Any) -> tuple[Any, np.ndarray]:
     x = torch.as_tensor(x).double()
     scale = x.abs().amax(dim=0)
     _, exponent = torch.frexp(torch.where(scale > 0, scale, 1.0))
-    x = torch.ldexp(torch.ldexp(x, -exponent // 2), -exponent - (-exponent // 2))
+    half = exponent // 2  # in two steps, since 2**1074 is no double
+    x = torch.ldexp(torch.ldexp(x, -half), half - exponent)
+    # The mean of a constant column can differ from it by rounding, which is no deviation.
     varies = x.amax(dim=0) > x.amin(dim=0)
-    centred = x - x.mean(dim=0)
+    centred = torch.where(varies, x - x.mean(dim=0), 0.0)
     deviation = (centred * centred).mean(dim=0).sqrt()
-    return torch.where(varies, centred, 0.0) / torch.where(varies, deviation, 1.0)
+    logs = deviation.log() + exponent.double() * math.log(2.0)
+    return centred / torch.where(deviation > 0, deviation, 1.0), logs.cpu().numpy()
 
 
 def rank(x: Any) -> Any:

@@ -138,7 +138,7 @@ def _draw_layers(axes: Axes, panel: Panel, quantity: str) -> None:
     if ceiling is not None:
         axes.axhline(ceiling, color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)), gid="ceiling")
         name = "H(Y)" if quantity == data.Y else "min(H(X), log n)"
-        axes.annotate(f"{name} = {ceiling:.2f}", (0, ceiling), (3, 2), color=SOFT,
+        axes.annotate(f"{name} = {ceiling:.2f}", (0, ceiling), (3, 4), color=SOFT,
                       textcoords="offset points", fontsize=SMALL - 1)  # fmt: skip
     axes.margins(y=0.12)
 

@@ -132,7 +132,7 @@ def test_paths_agree_where_the_definition_is_slow(rng, columns, kind, metric):
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("columns", [(1,), (1, 1), (3, 4)])
 def test_threads_do_not_change_a_bit(rng, columns, metric):
-    parts = [rng.normal(size=(1111, d)) for d in columns]
+    parts = [rng.normal(size=(4200, d)) for d in columns]  # enough for a second thread
     before = numba.get_num_threads()
     answers = []
     try:

@@ -26,6 +26,12 @@ def records():
 
 
 @pytest.fixture(scope="module")
+def whole(records):
+    """All planes; to be looked at, not changed."""
+    return planes(records)
+
+
+@pytest.fixture(scope="module")
 def small():
     return make_records(groups=("tanh",), seeds=2, steps=[0, 1, 10, 100])
 
@@ -42,8 +48,8 @@ def words(figure_or_axes):
     ).replace("\n", " ")
 
 
-def test_the_picture_names_estimator_parameters_n_seeds_and_units(records):
-    for said in (words(plane(records, variant=FIXED).figure), words(planes(records))):
+def test_the_picture_names_estimator_parameters_n_seeds_and_units(records, whole):
+    for said in (words(plane(records, variant=FIXED).figure), words(whole)):
         for part in ("binned", "strategy=fixed", "bin_width=0.07", "n = 4096", "over 4 seeds"):
             assert part in said
         assert "min to max" in said
@@ -114,16 +120,19 @@ def test_layers_are_told_apart_by_marker_and_name(records):
     assert len(set(MARKERS)) == len(MARKERS)
 
 
-def test_ceilings_stand_at_h_y_and_at_h_x_or_log_n(records):
-    for unit, scale in (("bits", 1.0), ("nats", math.log(2))):
-        for axes in (plane(records, unit=unit), *panels_of(planes(records, unit=unit))):
+def test_ceilings_stand_at_h_y_and_at_h_x_or_log_n(small, whole):
+    for scale, panels in (
+        (1.0, [plane(small), *panels_of(whole)]),
+        (math.log(2), [plane(small, unit="nats"), *panels_of(planes(small, unit="nats"))]),
+    ):
+        for axes in panels:
             lines = {line.get_gid(): line for line in axes.get_lines()}
             assert lines["ceiling-x"].get_xdata() == pytest.approx([12 * scale] * 2)
             assert lines["ceiling-y"].get_ydata() == pytest.approx([0.99916 * scale] * 2)
             assert axes.get_xlim()[1] > 12 * scale
             assert axes.get_ylim()[1] > scale
-    assert "min(H(X), log n) = 12.00" in words(plane(records))
-    assert "H(Y) = 1.00" in words(plane(records))
+    assert "min(H(X), log n) = 12.00" in words(whole)
+    assert "H(Y) = 1.00" in words(whole)
 
 
 def panels_of(figure):
@@ -177,21 +186,21 @@ def test_names_of_layers_neither_overlap_nor_leave_their_panel(names):
             assert box.y1 <= frame.y1 + 1
 
 
-def test_nothing_is_cut_off_at_the_border(records):
-    for figure in (planes(records), planes(records[:1000]), plane(records).figure):
+def test_nothing_is_cut_off_at_the_border(records, small, whole):
+    for figure in (whole, planes(small), plane(records).figure):
         figure.canvas.draw()
-        whole = figure.bbox
+        border = figure.bbox
         for text in figure.findobj(mpl.text.Text):
             if text.get_visible() and text.get_text():
                 box = mpl.text.Text.get_window_extent(text)
-                assert whole.x0 <= box.x0, text
-                assert box.x1 <= whole.x1, text
-                assert whole.y0 <= box.y0, text
-                assert box.y1 <= whole.y1, text
+                assert border.x0 <= box.x0, text
+                assert box.x1 <= border.x1, text
+                assert border.y0 <= box.y0, text
+                assert box.y1 <= border.y1, text
 
 
-def test_planes_share_axes_over_groups_and_variants(records):
-    figure = planes(records)
+def test_planes_share_axes_over_groups_and_variants(whole):
+    figure = whole
     shown = panels_of(figure)
     assert len(shown) == 8
     assert len({(axes.get_xlim(), axes.get_ylim()) for axes in shown}) == 1

@@ -141,8 +141,9 @@ def _squared_distances(points, start, rows, samples, left, columns, out):
                 line[j] = line[j] + e * e + f * f + g * g + h * h
 
 
-# reassoc lets LLVM add a row in vector lanes: a third of this loop. The terms are positive, so any
-# order is as exact as any other, and the one taken is fixed when the kernel is compiled.
+# Without reassoc the sum of a row keeps LLVM from vectorising the loop: measured, 3 times slower.
+# The terms are positive, so any order is as exact as any other, and the one taken is fixed when the
+# kernel is compiled.
 @njit(fastmath={"reassoc", "contract"}, cache=True)
 def _add_kernels(line, factor, low_columns, high_columns):
     """Replace distances by their wider kernel; add both kernels to the columns, return row sums."""

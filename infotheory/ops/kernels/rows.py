@@ -26,7 +26,8 @@ _BLOCK_ENTRIES = 1 << 15
 _SERIAL = 1 << 19
 _MOST_BLOCKS = 256
 # Symbols are kept in 16 bits from the first pass to the second where rows are wide and the whole
-# takes no more bytes than this. It halves the time of 1024 columns; below 128 packing costs more.
+# takes no more bytes than this. Repeated rows of 1024 columns take half the time so; below 128
+# columns packing costs more.
 _KEPT_COLUMNS = 128
 _KEPT_BYTES = 1 << 26
 # A direct table of up to this many entries per sample is quicker than hashing and no larger.
