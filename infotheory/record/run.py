@@ -161,17 +161,19 @@ def load(path: str | os.PathLike[str], *more: str | os.PathLike[str]) -> Run:
         If a log is damaged; names file and line.
     """
     folders = [Path(one) for one in (path, *more)]
-    headers: list[Record] = []
-    records: list[Record] = []
-    scalars: list[Record] = []
+    logs: list[tuple[Record, list[Record]]] = []
     for name, log in _named([(folder, log) for folder in folders for log in _logs(folder)]):
         lines, _ = store.read(log)
         if not lines:
             continue
         store.refuse_foreign(log, lines[0])
-        header = lines[0] | {"run": name}
-        headers.append(header)
-        found = _latest(lines[1:])
+        logs.append((lines[0] | {"run": name}, _latest(lines[1:])))
+    logs.sort(key=lambda log: log[0]["created"])  # figures show what was run first, first
+    headers = [header for header, _ in logs]
+    records: list[Record] = []
+    scalars: list[Record] = []
+    for header, found in logs:
+        name = header["run"]
         about = {"run": name, "group": header["tags"].get("group"), "seed": header["seed"]}
         records += [_estimate(line, about, header) for line in found if line["kind"] == "estimate"]
         scalars += _scalars([line for line in found if line["kind"] == "scalars"], about)
