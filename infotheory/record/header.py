@@ -38,7 +38,7 @@ def header(
         "kind": "header",
         "format": store.FORMAT,
         "run": run,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": datetime.now(UTC).isoformat(timespec="microseconds"),
         "versions": {
             "infotheory": infotheory.__version__,
             "python": platform.python_version(),
