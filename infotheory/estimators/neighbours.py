@@ -75,12 +75,11 @@ def knn_entropy(
     n, d = x.shape
     _check(n, d, k, metric, scale)
     (x,) = _rescaled([x], scale)
-    (x,), exponent = ops.near_one(x)
     found = ops.of(x).neighbours([x], k, metric, counts=False)
     with np.errstate(divide="ignore"):
         logs = np.log(found.radius)
     ln_ball = d * math.log(2.0) if metric == "chebyshev" else _ln_euclidean_ball(d)
-    value = digamma(n) - digamma(k) + ln_ball + d * (logs.mean() + exponent * math.log(2.0))
+    value = digamma(n) - digamma(k) + ln_ball + d * logs.mean()
     spread = logs.std() if np.isfinite(logs).all() else math.nan
     return Estimate(
         value,
@@ -156,7 +155,7 @@ def ksg_mutual_information(
     _check(n, x.shape[1] + y.shape[1], k, metric, scale)
     checks.choice(variant, "variant", (1,))
     ceiling = float(digamma(n) - digamma(k))
-    (x, y), _ = ops.near_one(*_rescaled([x, y], scale))
+    x, y = _rescaled([x, y], scale)
     constant = [name for name, part in (("x", x), ("y", y)) if _is_constant(part)]
     if constant:
         noted = {"ties": 1.0, "ceiling": ceiling, "saturated": False, "constant": constant}

@@ -8,7 +8,6 @@ answers are floats and numpy arrays, at most a few numbers per sample.
 from __future__ import annotations
 
 import importlib
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,7 +21,6 @@ __all__ = [
     "Engine",
     "MixtureLogSums",
     "Neighbours",
-    "near_one",
     "of",
     "remember",
     "set_threads",
@@ -31,9 +29,6 @@ __all__ = [
 ]
 
 _ENGINES = {"cpu": "infotheory.ops.cpu", "torch": "infotheory.ops.tensor"}
-#: Squares of numbers below 2**500 in size do not overflow, nor vanish above 2**-500.
-_SAFE_EXPONENT = 500
-
 _forced: ContextVar[str | None] = ContextVar("infotheory_engine", default=None)
 _memory: ContextVar[dict[Any, Any] | None] = ContextVar("infotheory_memory", default=None)
 
@@ -157,20 +152,6 @@ def set_threads(count: int) -> None:
     """Let each engine compute with at most this many threads; no result depends on it."""
     for home in _ENGINES.values():
         importlib.import_module(home).set_threads(count)
-
-
-def near_one(*parts: Any) -> tuple[list[Any], int]:
-    """All parts divided by one power of two, and its exponent.
-
-    Where the numbers are far from 1 in size, squares and differences of them would overflow or
-    vanish; a power of two changes no digit. Parts of ordinary size are handed back as they are.
-    """
-    ranges = [of(part).value_range(part) for part in parts]
-    _, exponent = math.frexp(max(max(map(abs, pair)) for pair in ranges))
-    if abs(exponent) < _SAFE_EXPONENT:
-        return list(parts), 0
-    half = exponent // 2  # in two steps, since 2**1074 is no double
-    return [part * 2.0**-half * 2.0 ** (half - exponent) for part in parts], exponent
 
 
 class _Remembering:

@@ -11,7 +11,7 @@ import torch
 from infotheory.ops import tensor_mixture
 from infotheory.ops.kernels import mixture
 from infotheory.ops.kernels.exponential import exp_negative
-from tests.ops import naive_mixture as naive
+from tests import naive
 
 SHAPES = [(1, 1), (2, 3), (7, 1), (64, 4), (65, 5), (131, 2), (200, 9)]
 

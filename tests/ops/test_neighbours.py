@@ -7,7 +7,7 @@ import torch
 
 from infotheory.ops import tensor_neighbours
 from infotheory.ops.kernels.neighbours import neighbours
-from tests.ops import naive_neighbours as naive
+from tests import naive
 
 METRICS = ["chebyshev", "euclidean"]
 

@@ -1,0 +1,94 @@
+"""Each primitive once more, straight from its definition, in plain Python."""
+
+import math
+
+# ---- Rows to codes.
+
+
+def symbol(value, edges, low, step, bins):
+    if edges is not None:
+        return sum(edge <= float(value) for edge in edges)
+    if step is not None:
+        place = math.floor((float(value) - low) / step)
+        return place if bins is None else min(place, bins - 1)
+    return value
+
+
+def row_codes(rows, edges=None, low=0.0, step=None, bins=None):
+    """`rows` is a list of lists of Python numbers, for which -0.0 and 0.0 are the same key."""
+    known = {}
+    codes = []
+    for row in rows:
+        key = tuple(symbol(value, edges, low, step, bins) for value in row)
+        codes.append(known.setdefault(key, len(known)))
+    return codes, len(known)
+
+
+# ---- Sums of the Gaussian mixture around samples.
+
+
+def squared_distance(a, b):
+    return math.fsum((s - t) ** 2 for s, t in zip(a, b, strict=True))
+
+
+def log_sums(x, scale, classes=None):
+    """ln sum_j exp(-|x_i - x_j|^2 / scale) for lists of lists; j of i's class if there are any.
+
+    The own term is the 1 of log1p, so that small sums of the others keep their digits.
+    """
+    logs = []
+    for i, a in enumerate(x):
+        others = [
+            math.exp(-squared_distance(a, b) / scale)
+            for j, b in enumerate(x)
+            if j != i and (classes is None or classes[i] == classes[j])
+        ]
+        logs.append(math.log1p(math.fsum(others)))
+    return logs
+
+
+def density_log(x, points, variance):
+    logs = []
+    for p in points:
+        exponents = [-squared_distance(p, a) / (2 * variance) for a in x]
+        top = max(exponents)
+        logs.append(top + math.log(math.fsum(math.exp(e - top) for e in exponents) / len(x)))
+    return logs
+
+
+# ---- Radii and counts of nearest neighbours.
+
+
+def power_of_two(parts, metric):
+    """Exponent by which to shrink so that no distance, squared or not, overflows or vanishes."""
+    largest = max(abs(v) for part in parts for row in part for v in row)
+    exponent = math.frexp(largest)[1]
+    if metric == "euclidean":
+        return exponent if abs(exponent) > 256 else 0
+    return exponent if exponent > 1000 else 0
+
+
+def distance(a, b, metric):
+    if metric == "chebyshev":
+        return max(abs(u - v) for u, v in zip(a, b, strict=True))
+    total = 0.0
+    for u, v in zip(a, b, strict=True):
+        total += (u - v) * (u - v)
+    return total  # squared: ties are ties of the squares
+
+
+def neighbours(parts, k, metric):
+    """Lists: the distance to the k-th nearest other row, and strictly nearer rows by part."""
+    parts = [[[float(v) for v in row] for row in part] for part in parts]
+    exponent = power_of_two(parts, metric)
+    parts = [[[math.ldexp(v, -exponent) for v in row] for row in part] for part in parts]
+    n = len(parts[0])
+    radius, counts = [], [[] for _ in parts]
+    for i in range(n):
+        others = [j for j in range(n) if j != i]
+        table = [{j: distance(part[i], part[j], metric) for j in others} for part in parts]
+        reach = sorted(max(row[j] for row in table) for j in others)[k - 1]
+        for found, row in zip(counts, table, strict=True):
+            found.append(sum(row[j] < reach for j in others))
+        radius.append(math.ldexp(math.sqrt(reach) if metric == "euclidean" else reach, exponent))
+    return radius, counts
