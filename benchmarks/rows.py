@@ -1,10 +1,11 @@
 """Rows to codes beside the usual ways: ``python benchmarks/rows.py [--quick]``.
 
 Ratios of medians, the ways taking turns in one run, so that a busy machine slows all of them.
-The layer is tanh of normal numbers in float32; "repeated" has 1024 distinct rows among 4096.
+The layer is tanh of normal numbers; "repeated" has 1024 distinct rows among 4096.
 """
 
 import argparse
+import itertools
 import statistics
 import time
 
@@ -34,7 +35,8 @@ def by_digitize(x, low, step):
 
 
 def by_axis(x, low, step):
-    return np.unique(np.floor((x - low) / step), axis=0, return_inverse=True, return_counts=True)
+    places = np.floor((x - low) / step).astype(int)
+    return np.unique(places, axis=0, return_inverse=True, return_counts=True)
 
 
 def by_codes(x, low, step):
@@ -63,8 +65,8 @@ def medians(ways, rounds, *arguments):
     return {way: 1e3 * statistics.median(taken) for way, taken in times.items()}
 
 
-def layer(rng, units, repeated):
-    x = np.tanh(rng.normal(size=(SAMPLES, units))).astype(np.float32)
+def layer(rng, units, dtype, repeated):
+    x = np.tanh(rng.normal(size=(SAMPLES, units))).astype(dtype)
     return x[rng.integers(SAMPLES // 4, size=SAMPLES)] if repeated else x
 
 
@@ -73,17 +75,22 @@ def report(quick):
     ways = [by_codes, by_edges, by_floor, by_digitize, by_axis]
     names = ["row_codes", "its edges", "floor+bytes", "digitize+bytes", "axis=0"]
     print(f"{SAMPLES} samples, {BINS} bins, {numba.get_num_threads()} threads, milliseconds")
-    print("| units | rows |", " | ".join(names), "| times floor+bytes | digitize+bytes | axis=0 |")
-    print("|---" * (len(names) + 5) + "|")
-    for units in (10, 64) if quick else (10, 64, 256, 1024):
-        for repeated in (False, True):
-            x = layer(rng, units, repeated)
-            low = float(x.min())
-            step = (float(x.max()) - low) / BINS
-            taken = medians(ways, 3 if quick else 7, x, low, step)
-            ratios = [taken[way] / taken[by_codes] for way in ways[2:]]
-            cells = [f"{taken[way]:.3g}" for way in ways] + [f"{ratio:.0f}" for ratio in ratios]
-            print(f"| {units} | {'repeated' if repeated else 'all new'} |", " | ".join(cells), "|")
+    print(
+        "| units | type | rows |",
+        " | ".join(names),
+        "| times floor+bytes | digitize+bytes | axis=0 |",
+    )
+    print("|---" * (len(names) + 6) + "|")
+    sizes = (10, 64) if quick else (10, 64, 256, 1024)
+    for units, dtype, repeated in itertools.product(sizes, ("float32", "float64"), (False, True)):
+        x = layer(rng, units, dtype, repeated)
+        low = float(x.min())
+        step = (float(x.max()) - low) / BINS
+        taken = medians(ways, 3 if quick else 7, x, low, step)
+        ratios = [taken[way] / taken[by_codes] for way in ways[2:]]
+        cells = [f"{taken[way]:.3g}" for way in ways] + [f"{ratio:.0f}" for ratio in ratios]
+        rows = "repeated" if repeated else "all new"
+        print(f"| {units} | {dtype} | {rows} |", " | ".join(cells), "|")
     n, kinds = (10**6, 10**5) if quick else (10**7, 10**6)
     near = rng.integers(kinds, size=(n, 1))
     far = rng.integers(-(2**62), 2**62, size=kinds)[near]

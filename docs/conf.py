@@ -54,7 +54,8 @@ html_theme_options = {
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc"],
 }
-html_sidebars = {"index": [], "tutorial": [], "changelog": [], "accuracy": [], "speed": []}
+_ALONE = ("index", "tutorial", "accuracy", "speed", "changelog", "contributing", "architecture")
+html_sidebars = {page: [] for page in _ALONE}
 
 # Pages that take longer than some ten seconds are shown without being run, unless
 # INFOTHEORY_GALLERY=all asks for them; `make gallery` runs all of them.

@@ -1,6 +1,6 @@
 """
-Two bounds that hold, and where both stop telling
-=================================================
+Two bounds, and the ceiling of both
+===================================
 
 Samples plus Gaussian noise are a mixture of normals. Pairwise distances bound its entropy from
 below and from above; noisy draws estimate it in between. Less the entropy of the noise, all three

@@ -6,7 +6,7 @@ A network of layers 12-10-7-5-4-3-2 learns the 12-bit task, four times with tanh
 with ReLU. Its layers are measured on all 4096 inputs under three binning rules: bins of width
 0.07, bins that hold equally many distinct values, and bins of width 1e-9. The first tells the
 story of compression in tanh networks, the second tells it of ReLU networks too, and the third shows
-that tanh layers have forgotten nothing. The page trains eight networks; it takes a few minutes.
+that tanh layers have forgotten nothing. The page trains eight networks, in one or two minutes.
 """
 
 # sphinx_gallery_thumbnail_path = "_static/tanh_and_relu.png"

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from docutils.parsers import rst
+from docutils.transforms.universal import SmartQuotes
 
 _UNDERLINES = "=-~^"
 _CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
@@ -66,6 +67,10 @@ class Parser(rst.Parser):
     """Markdown in, document tree out."""
 
     supported = ("markdown", "md")
+
+    def get_transforms(self) -> list[Any]:
+        """All but typographic quotes, which would change what is to be typed."""
+        return [one for one in super().get_transforms() if one is not SmartQuotes]
 
     def parse(self, inputstring: Any, document: Any) -> None:
         """Translate, then parse."""

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 from infotheory.ops import tensor_rows
 from infotheory.ops.kernels import rows
-from tests import naive
+from tests.ops import naive_rows as naive
 
 DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
 SHAPES = [(1, 1), (1, 5), (2, 1), (7, 2), (50, 3), (33, 17), (200, 1), (300, 4)]
@@ -149,11 +149,13 @@ def test_read_only_and_other_layouts(row_codes, rng):
 @pytest.mark.parametrize("mask", [0, 1, 15])
 @pytest.mark.parametrize("reading", READINGS, ids=lambda reading: "-".join(reading) or "values")
 @pytest.mark.parametrize("dtype", ["int64", "float32", "float64"])
-@pytest.mark.parametrize(("n", "keep"), [(40, False), (1500, False), (1500, True)])
-def test_a_collision_cannot_change_the_answer(rng, monkeypatch, mask, reading, dtype, n, keep):
+@pytest.mark.parametrize(("n", "kept_bytes"), [(40, 0), (1500, 0), (40, 1 << 20), (1500, 1 << 20)])
+def test_a_collision_cannot_change_the_answer(
+    rng, monkeypatch, mask, reading, dtype, n, kept_bytes
+):
     # n = 1500 takes the parallel pass
     monkeypatch.setattr(rows, "_SERIAL", 3_000)
-    monkeypatch.setattr(rows, "_KEPT_COLUMNS", 1)
+    monkeypatch.setattr(rows, "_KEPT_BYTES", kept_bytes)
     monkeypatch.setattr(rows, "_BLOCK_ENTRIES", 1_000)
     x = rng.integers(-4, 5, size=(n, 3)).astype(dtype) / 4
     x = x.astype(dtype)
@@ -163,31 +165,31 @@ def test_a_collision_cannot_change_the_answer(rng, monkeypatch, mask, reading, d
     taken = []
     slow = rows._sorted_codes
     monkeypatch.setattr(rows, "_sorted_codes", lambda *given: taken.append(1) or slow(*given))
-    _check(rows._hashed_codes(*prepared, mask, keep), x, **reading)
+    _check(rows._hashed_codes(*prepared, mask), x, **reading)
     distinct = len(set(map(tuple, x.tolist())))
     if mask == 0 and not reading:
         assert len(taken) == (1 if distinct > 1 else 0)
 
 
-@pytest.mark.parametrize("keep", [False, True])
-def test_one_changed_row_in_thousands_is_noticed(rng, monkeypatch, keep):
+@pytest.mark.parametrize("kept_bytes", [0, 1 << 20])
+def test_one_changed_row_in_thousands_is_noticed(monkeypatch, kept_bytes):
     # all rows share a hash; a single one, anywhere, is different
     monkeypatch.setattr(rows, "_SERIAL", 0)
     monkeypatch.setattr(rows, "_BLOCK_ENTRIES", 500)
-    monkeypatch.setattr(rows, "_KEPT_COLUMNS", 1)
+    monkeypatch.setattr(rows, "_KEPT_BYTES", kept_bytes)
     for changed in (0, 1, 1000, 2998, 2999):
         for d in (2, 5, 8, 300):
             x = np.zeros((3000, d))
             x[changed, -1] = 1.0
-            codes, m = rows._hashed_codes(*rows.prepared(x, None, 0.0, 0.5, None), 0, keep)
+            codes, m = rows._hashed_codes(*rows.prepared(x, None, 0.0, 0.5, None), 0)
             assert m == 2
             assert codes.tolist() == (x[:, -1] != x[0, -1]).astype(int).tolist()
 
 
 @pytest.mark.parametrize("step", [1e-4, 1e-9, 1e-12])
-@pytest.mark.parametrize("columns", [1, 9])
-def test_bins_of_more_than_16_or_32_bits(rng, monkeypatch, step, columns):
-    monkeypatch.setattr(rows, "_KEPT_COLUMNS", columns)
+@pytest.mark.parametrize("kept_bytes", [0, 1 << 20])
+def test_bins_of_more_than_16_or_32_bits(rng, monkeypatch, step, kept_bytes):
+    monkeypatch.setattr(rows, "_KEPT_BYTES", kept_bytes)
     x = rng.integers(-9, 10, size=(300, 3)).astype(np.float32)
     _check(rows.row_codes(x, step=step), x, step=step)
     x = x.astype(np.float64)
@@ -225,9 +227,9 @@ def test_hashes_of_short_numbers_are_distinct(rng, monkeypatch):
 
 @both_engines
 @pytest.mark.parametrize("step", [0.07, 2 / 30, 0.5, 3.3])
-@pytest.mark.parametrize("bins", [None, 30, 1 << 22])
+@pytest.mark.parametrize("bins", [None, 30, 128, 200, 256, 257, 32_768, 40_000, 1 << 22])
 def test_single_precision_is_binned_by_the_double_quotient(row_codes, rng, step, bins):
-    # the factor's guess is checked near each edge, far off, and where a product vanishes
+    # the product's guess is checked near each edge, far off, and where it vanishes
     edges = np.float32(np.arange(-40, 40) * step)
     near = np.concatenate([edges, np.nextafter(edges, np.float32(9e9)), np.float32(edges * 0.3)])
     odd = np.float32([0.0, -0.0, 1e-45, -1e-45, -1e-30, 3e38, -3e38, 2.0**31, -(2.0**31), 7e9])
@@ -236,6 +238,37 @@ def test_single_precision_is_binned_by_the_double_quotient(row_codes, rng, step,
         for low in (0.0, float(pool.min()), 0.1):
             reading = {"step": step, "low": low, "bins": bins}
             _check(row_codes(x, **reading), x, **reading)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("columns", [3, 8, 40])
+@pytest.mark.parametrize(
+    ("low", "step", "bins"),
+    [(0.0, 0.07, None), (-0.9, 0.06, 30), (0.1, 0.03, 256), (-7.3, 0.01, 900), (1e3, 1e-3, None)],
+)
+def test_places_of_a_product_are_those_of_the_division(rng, dtype, columns, low, step, bins):
+    # every bin and both its edges, among numbers that are near to none: as many codes as places
+    places = rng.integers(-20, 280, size=(3000, columns))
+    for x in (
+        low + step * (places + 0.5),
+        low + step * places,
+        np.nextafter(low + step * places, rng.choice([-np.inf, np.inf], size=places.shape)),
+    ):
+        x = x.astype(dtype)
+        x[:, 1:] = x[0, 1:]
+        floors = np.floor((x.astype(np.float64) - low) / step)
+        floors = floors if bins is None else np.minimum(floors, bins - 1)
+        codes, m = rows.row_codes(x, low=low, step=step, bins=bins)
+        expected, kinds = rows.row_codes(floors)
+        assert m == kinds
+        assert np.array_equal(codes, expected)
+
+
+@pytest.mark.parametrize("count", [254, 255, 256, 65_535, 65_536])
+def test_as_many_edges_as_bytes_can_number_and_more(rng, count):
+    edges = np.arange(count, dtype=np.float64)
+    x = rng.choice(np.r_[-1.0, edges[:3], edges[-3:], count], size=(700, 2))
+    _check(rows.row_codes(x, edges=edges), np.searchsorted(edges, x, side="right"))
 
 
 @both_engines

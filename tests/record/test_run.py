@@ -61,8 +61,9 @@ def test_runs_below_a_folder_are_named_by_their_place(tmp_path):
     record(tmp_path / "tanh" / "1", 1, steps=5)
     record(tmp_path / "relu-0", 0, group=None)
     run = it.load(tmp_path)
-    assert [header["run"] for header in run.headers] == ["relu-0", "tanh/0", "tanh/1"]
-    assert [header["seed"] for header in run.headers] == [0, 0, 1]
+    # In the order in which they began.
+    assert [header["run"] for header in run.headers] == ["tanh/0", "tanh/1", "relu-0"]
+    assert [header["seed"] for header in run.headers] == [0, 1, 0]
     assert {r["group"] for r in run.records} == {None, "tanh"}
     assert {(r["run"], r["step"]) for r in run.last()} == {
         ("relu-0", 3),

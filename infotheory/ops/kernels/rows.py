@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
-from numba import njit, prange
+from numba import get_num_threads, njit, prange
 
 from infotheory.ops.kernels.symbols import (
-    BINNED,
-    FAR_STEPS,
     Reading,
     differ,
     prepared,
     read,
+    read_packed,
     symbols_of,
+    with_more_bits,
 )
 
 __all__ = ["bincount", "row_codes", "unique_values", "value_range"]
@@ -20,15 +22,13 @@ __all__ = ["bincount", "row_codes", "unique_values", "value_range"]
 _ALL_BITS = (1 << 64) - 1
 # Entries read at once: their symbols stay in the first cache.
 _CHUNK = 2048
-# Entries of a block of rows, about 20 microseconds of work; below _SERIAL entries in all, waking
-# threads on a busy machine takes longer than the pass.
+# Entries of a block of rows, about 20 microseconds of work, and the most blocks of a thread; below
+# _SERIAL entries in all, threads save too little for what waking them costs on a busy machine.
 _BLOCK_ENTRIES = 1 << 15
-_SERIAL = 1 << 19
-_MOST_BLOCKS = 256
-# Symbols are kept in 16 bits from the first pass to the second where rows are wide and the whole
-# takes no more bytes than this. Repeated rows of 1024 columns take half the time so; below 128
-# columns packing costs more.
-_KEPT_COLUMNS = 128
+_BLOCKS_PER_THREAD = 4
+_SERIAL = 1 << 18
+# Symbols of 8 or 16 bits are kept, packed, from the first pass to the second if the whole takes
+# no more bytes than this: repeated rows take less than half the time so.
 _KEPT_BYTES = 1 << 26
 # A direct table of up to this many entries per sample is quicker than hashing and no larger.
 _TABLE_PER_SAMPLE = 4
@@ -106,37 +106,35 @@ def _column_codes(x: np.ndarray, reading: Reading) -> tuple[np.ndarray, int]:
             return codes, _number_in_range(symbols, smallest, span, codes)
     else:
         symbols = symbols.astype(np.float64, copy=False).view(np.int64)
-    return codes, _number(symbols, codes, np.empty(n, np.int64))
+    return codes, _number(symbols, False, codes, np.empty(n, np.int64))
 
 
-def _hashed_codes(
-    x: np.ndarray, reading: Reading, mask: int, keep: bool = True
-) -> tuple[np.ndarray, int]:
+def _hashed_codes(x: np.ndarray, reading: Reading, mask: int) -> tuple[np.ndarray, int]:
     """Codes by hash. Tests pass a `mask` of few bits, under which unequal rows collide."""
     n, d = x.shape
-    blocks = 1 if n * d < _SERIAL else min(n, _MOST_BLOCKS, -(-n * d // _BLOCK_ENTRIES))
-    borders = np.linspace(0, n, blocks + 1).astype(np.int64)
-    packed = -(-d // 4)  # four symbols of 16 bits in a word
-    keep &= reading.kind in BINNED and d >= _KEPT_COLUMNS and 8 * n * packed <= _KEPT_BYTES
-    kept = np.empty((n, packed) if keep else (0, 0), np.int64)
+    words = -(-d * reading.bits // 64) if reading.bits < 32 else 0
+    if 8 * n * words > _KEPT_BYTES:
+        return _hashed_codes(x, with_more_bits(reading, 32), mask)
+    most_blocks = min(n, _BLOCKS_PER_THREAD * get_num_threads())
+    blocks = 1 if n * d < _SERIAL else min(most_blocks, -(-n * d // _BLOCK_ENTRIES))
+    kept = np.empty((n, words), np.int64)
     hashes = np.empty(n, np.int64)
     hashing = (x, reading, _multipliers(d), np.uint64(mask), hashes, kept)
-    near = _hash_rows(*hashing, 0, n) if blocks == 1 else _hash_blocks(*hashing, borders)
-    if not near and keep:
-        return _hashed_codes(x, reading, mask, keep=False)
-    if not near:
-        return _hashed_codes(x, reading._replace(kind=FAR_STEPS, wide=True), mask)
+    fits = _hash_rows(*hashing, 0, n) if blocks == 1 else _hash_blocks(*hashing, blocks)
+    if not fits:
+        return _hashed_codes(x, with_more_bits(reading, 2 * reading.bits), mask)
     codes = np.empty(n, np.int64)
-    m = _number(hashes, codes, np.empty(n, np.int64))
+    leaders = np.empty(n, np.int64)
+    m = _number(hashes, True, codes, leaders)
     if m == n:  # unequal hashes cannot come from equal rows
         return codes, m
-    order = _order_by_code(codes, m)
-    if keep:
-        differences = _count_differing_kept(kept, codes, order)
+    if words > 0:
+        differences = _count_differing_kept(kept, codes, leaders)
     elif blocks == 1:
-        differences = _count_differing(x, reading, codes, order, 0, n)
+        differences = _count_differing(x, reading, codes, _order_by_code(codes, m), 0, n)
     else:
-        differences = _count_differing_in_blocks(x, reading, codes, order, borders)
+        order = _order_by_code(codes, m)
+        differences = _count_differing_in_blocks(x, reading, codes, order, blocks)
     return (codes, m) if differences == 0 else _sorted_codes(x, reading)
 
 
@@ -149,6 +147,7 @@ def _sorted_codes(x: np.ndarray, reading: Reading) -> tuple[np.ndarray, int]:
     return rank[codes.ravel()], len(leaders)
 
 
+@lru_cache(64)
 def _multipliers(d: int) -> np.ndarray:
     """Odd 64-bit multipliers, one per column: the SplitMix64 sequence (Steele et al. 2014)."""
     z = np.arange(1, d + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
@@ -192,42 +191,33 @@ def _mixed(key):
 
 
 @njit(cache=True)
-def _buffers(entries, wide):
-    """Room for their symbols: 32 bits, 32 to compare with, 64."""
-    narrow, spare = np.empty(entries, np.int32), np.empty(entries, np.int32)
-    return narrow, spare, np.empty(entries if wide else 0, np.int64)
-
-
-@njit(cache=True)
-def _keep(symbols, words):
-    """Pack symbols into 16 bits each; false if one is too large."""
-    words[-1] = 0  # where the last is not full
-    places = words.view(np.int16)
-    excess = 0
-    for j in range(symbols.size):
-        excess |= (symbols[j] + 32768) >> 16
-        places[j] = np.int16(symbols[j])
-    return excess == 0
+def _buffers(entries, reading):
+    """Room for their symbols: 32 bits, 64."""
+    return np.empty(entries, np.int32), np.empty(entries if reading.bits == 64 else 0, np.int64)
 
 
 @njit(nogil=True, cache=True)
 def _hash_rows(x, reading, multipliers, mask, hashes, kept, first, last):
     """Hash the rows first..last - 1; false if some symbol has too many bits."""
-    d = x.shape[1]
-    entries = x.reshape(x.size)
+    d, width = x.shape[1], kept.shape[1]
+    entries, words = x.reshape(x.size), kept.reshape(kept.size)
     rows = max(1, _CHUNK // d)
-    narrow, spare, wide = _buffers(rows * d, reading.wide)
+    narrow, wide = _buffers(rows * d, reading)
+    small = np.empty(rows * d, np.uint8)
     for start in range(first, last, rows):
         stop = min(start + rows, last)
-        if not read(entries[start * d : stop * d], reading, narrow, spare, wide):
+        some = entries[start * d : stop * d]
+        if width > 0:
+            packed = words[start * width : stop * width]
+            if not read_packed(some, d, reading, narrow, small, packed):
+                return False
+        elif not read(some, reading, narrow, wide):
             return False
         for i in range(start, stop):
             here = (i - start) * d
-            if kept.size > 0:
-                if not _keep(narrow[here : here + d], kept[i]):
-                    return False
-                total = _product(kept[i], multipliers)
-            elif reading.wide:
+            if width > 0:
+                total = _product(words[i * width : i * width + width], multipliers)
+            elif reading.bits == 64:
                 total = _product(wide[here : here + d], multipliers)
             else:
                 total = _short_product(narrow[here : here + d], multipliers)
@@ -236,20 +226,21 @@ def _hash_rows(x, reading, multipliers, mask, hashes, kept, first, last):
 
 
 @njit(parallel=True, cache=True)
-def _hash_blocks(x, reading, multipliers, mask, hashes, kept, borders):
-    far = 0
-    for b in prange(len(borders) - 1):
-        first, last = borders[b], borders[b + 1]
+def _hash_blocks(x, reading, multipliers, mask, hashes, kept, blocks):
+    n = len(x)
+    misfits = 0
+    for b in prange(blocks):
+        first, last = n * b // blocks, n * (b + 1) // blocks
         if not _hash_rows(x, reading, multipliers, mask, hashes, kept, first, last):
-            far += 1
-    return far == 0
+            misfits += 1
+    return misfits == 0
 
 
 @njit(cache=True)
-def _slot(table, key):
+def _slot(table, key, mixed):
     """Where a key is, or belongs, in an open-addressing table of (key, code); code -1 is free."""
     wrap = np.uint64(len(table) - 1)
-    slot = _mixed(key) & wrap
+    slot = (np.uint64(key) if mixed else _mixed(key)) & wrap
     while table[slot, 1] >= 0 and table[slot, 0] != key:
         slot = (slot + np.uint64(1)) & wrap
     return slot
@@ -263,30 +254,42 @@ def _empty_table(size):
 
 
 @njit(cache=True)
-def _number(keys, codes, leaders):
-    """Number equal keys in order of appearance; `leaders` gets where each appeared first."""
+def _number(keys, mixed, codes, leaders):
+    """Number equal keys in order of appearance; `leaders` gets where each appeared first.
+
+    `mixed`: whether the keys are hashes, whose low bits are as good as any.
+    """
     table = _empty_table(8192)
-    m = 0
-    for i in range(len(keys)):
+    done, m = _number_some(table, keys, mixed, codes, leaders, 0, 0)
+    while done < len(keys):
+        # Half full: twice as large, so that the table is as long as the answer needs.
+        table = _empty_table(2 * len(table))
+        for code in range(m):
+            slot = _slot(table, keys[leaders[code]], mixed)
+            table[slot, 0] = keys[leaders[code]]
+            table[slot, 1] = code
+        done, m = _number_some(table, keys, mixed, codes, leaders, done, m)
+    return m
+
+
+@njit(cache=True)
+def _number_some(table, keys, mixed, codes, leaders, done, m):
+    """Go on numbering until the table is half full: a function, as it is not counted in one."""
+    most = len(table) // 2
+    for i in range(done, len(keys)):
         key = keys[i]
-        slot = _slot(table, key)
+        slot = _slot(table, key, mixed)
         code = table[slot, 1]
         if code < 0:
-            if 2 * m >= len(table):
-                # Half full: twice as large, so that the table is as long as the answer needs.
-                table = _empty_table(2 * len(table))
-                for old in range(m):
-                    slot = _slot(table, keys[leaders[old]])
-                    table[slot, 0] = keys[leaders[old]]
-                    table[slot, 1] = old
-                slot = _slot(table, key)
+            if m == most:
+                return i, m
             code = m
             table[slot, 0] = key
             table[slot, 1] = code
             leaders[code] = i
             m += 1
         codes[i] = code
-    return m
+    return len(keys), m
 
 
 @njit(cache=True)
@@ -324,19 +327,19 @@ def _count_differing(x, reading, codes, order, first, last):
     d = x.shape[1]
     rows = max(16, _CHUNK // d)  # one of them was read before
     entries = np.empty((rows, d), x.dtype)
-    narrow, spare, wide = _buffers(rows * d, reading.wide)
+    narrow, wide = _buffers(rows * d, reading)
     count = 0
     for start in range(max(first, 1), last, rows - 1):
         before = start - 1
         stop = min(before + rows, last)
         for place in range(before, stop):
             entries[place - before] = x[order[place]]
-        read(entries.reshape(rows * d)[: (stop - before) * d], reading, narrow, spare, wide)
+        read(entries.reshape(rows * d)[: (stop - before) * d], reading, narrow, wide)
         for place in range(start, stop):
             if codes[order[place]] != codes[order[place - 1]]:
                 continue
             here = (place - before) * d
-            if reading.wide:
+            if reading.bits == 64:
                 count += differ(wide[here : here + d], wide[here - d : here])
             else:
                 count += differ(narrow[here : here + d], narrow[here - d : here])
@@ -344,19 +347,24 @@ def _count_differing(x, reading, codes, order, first, last):
 
 
 @njit(parallel=True, cache=True)
-def _count_differing_in_blocks(x, reading, codes, order, borders):
+def _count_differing_in_blocks(x, reading, codes, order, blocks):
+    n = len(x)
     count = 0
-    for b in prange(len(borders) - 1):
-        count += _count_differing(x, reading, codes, order, borders[b], borders[b + 1])
+    for b in prange(blocks):
+        first, last = n * b // blocks, n * (b + 1) // blocks
+        count += _count_differing(x, reading, codes, order, first, last)
     return count
 
 
 @njit(nogil=True, cache=True)
-def _count_differing_kept(kept, codes, order):
-    """The same from symbols that were kept: so quick that threads would not help."""
+def _count_differing_kept(kept, codes, leaders):
+    """Rows whose kept symbols differ from those of the first row of their code.
+
+    So quick that threads would not help.
+    """
     count = 0
-    for place in range(1, len(order)):
-        i, before = order[place], order[place - 1]
-        if codes[i] == codes[before]:
-            count += differ(kept[i], kept[before])
+    for i in range(len(codes)):
+        leader = leaders[codes[i]]
+        if leader != i:
+            count += differ(kept[i], kept[leader])
     return count

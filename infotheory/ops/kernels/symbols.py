@@ -1,35 +1,44 @@
-"""Symbols of entries: what makes two of them equal, as integers of 32 or 64 bits."""
+"""Symbols of entries: what makes two of them equal, as integers of 8 to 64 bits."""
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-__all__ = ["BINNED", "FAR_STEPS", "Reading", "differ", "prepared", "read", "symbols_of"]
+__all__ = ["Reading", "differ", "prepared", "read", "read_packed", "symbols_of", "with_more_bits"]
 
-# How entries become symbols: as they are, without the sign of zero, by bins in four ways.
-_BITS, _VALUES, _EDGES, _STEPS, _STEPS_BY_FACTOR, FAR_STEPS = range(6)
-# Kinds whose symbols are small integers.
-BINNED = (_EDGES, _STEPS, _STEPS_BY_FACTOR)
+# How entries become symbols: as they are, without the sign of zero, by edges, by equal bins.
+_BITS, _VALUES, _EDGES, _STEPS = range(4)
 # Places of bins up to here are kept as 32-bit integers.
 _FARTHEST = 2.0**30
+# Fixed-point quotients have 31 bits with their sign: some for the bin, the others behind the point.
+_QUOTIENT_BITS = 30
+# Entries among which one near an edge calls for a division of all.
+_PIECE = 128
 
 
 class Reading(NamedTuple):
     """How entries are read."""
 
     kind: int
-    wide: bool
-    """Whether symbols have 64 bits, not 32."""
+    bits: int
+    """Of a symbol: 8 or 16, which are packed into words of 64, or 32 or 64."""
+    smallest: int
+    """The smallest symbol, where they have 8 or 16 bits."""
     low: float
     step: float
     top: float
     edges: np.ndarray
     """Sorted edges in the type of the entries."""
     bounds: np.ndarray
-    """What `_places_by_factor` needs, in the type of the entries."""
+    """What `_places_by_factor` needs, in the type of the entries; empty if it may not be used."""
+    point: int
+    """How many bits of its quotients are behind the point."""
+    margin: int
+    """How far, in the last of these bits, such a quotient may be from the true one."""
 
 
 def prepared(
@@ -40,36 +49,64 @@ def prepared(
     bins: int | None,
 ) -> tuple[np.ndarray, Reading]:
     """Rows as float32 or float64 (two compilations, no more), and how to read them."""
-    top = np.inf if bins is None else bins - 1.0
     if x.dtype.kind in "biu" and edges is None and step is None:
         # Only their bits will be looked at. uint64 wraps around, which keeps values distinct.
         x = np.ascontiguousarray(x.astype(np.int64, copy=False)).view(np.float64)
-        return x, _reading(_BITS, x.dtype, wide=True)
+        return x, _reading(_BITS, 64, x.dtype)
     if x.dtype != np.float32:
         x = x.astype(np.float32 if x.dtype == np.float16 else np.float64, copy=False)
     x = np.ascontiguousarray(x)
     if edges is not None:
         borders = _rounded_up(np.asarray(edges, np.float64), x.dtype)
-        return x, _reading(_EDGES, x.dtype, edges=borders)
+        bits = 8 if len(borders) < 256 else 16 if len(borders) < 1 << 16 else 32
+        return x, _reading(_EDGES, bits, x.dtype)._replace(smallest=0, edges=borders)
     if step is None:
-        return x, _reading(_VALUES, x.dtype, wide=x.dtype == np.float64)
-    bounds = _factor_bounds(low, step, top) if x.dtype == np.float32 else None
-    kind = _STEPS if bounds is None else _STEPS_BY_FACTOR
-    return x, _reading(kind, x.dtype, steps=(float(low), float(step), top), bounds=bounds)
+        return x, _reading(_VALUES, 64 if x.dtype == np.float64 else 32, x.dtype)
+    top = np.inf if bins is None else bins - 1.0
+    reading = _reading(_STEPS, 8 if top < 256 or bins is None else 16, x.dtype)
+    return x, _with_bounds(reading._replace(low=float(low), step=float(step), top=top))
 
 
-def _reading(
-    kind: int,
-    dtype: np.dtype,
-    *,
-    wide: bool = False,
-    steps: tuple[float, float, float] = (0.0, 1.0, np.inf),
-    edges: np.ndarray | None = None,
-    bounds: np.ndarray | None = None,
-) -> Reading:
+def _reading(kind: int, bits: int, dtype: np.dtype) -> Reading:
     nothing = np.empty(0, dtype)
-    edges = nothing if edges is None else edges
-    return Reading(kind, wide, *steps, edges, nothing if bounds is None else bounds)
+    return Reading(kind, bits, 0, 0.0, 1.0, np.inf, nothing, nothing, 0, 0)
+
+
+def with_more_bits(reading: Reading, bits: int) -> Reading:
+    """The same symbols in more room."""
+    reading = reading._replace(bits=bits)
+    return _with_bounds(reading) if reading.kind == _STEPS else reading
+
+
+def _with_bounds(reading: Reading) -> Reading:
+    """Equal bins with the numbers with which `_places_by_factor` is right or says it may not be."""
+    low, step, top, dtype = reading.low, reading.step, reading.top, reading.bounds.dtype
+    single = dtype == np.float32
+    # Values below `low` have negative places: as many as there is room for.
+    smallest = 0 if reading.bits == 8 and 127 < top < 256 else -(1 << min(reading.bits, 31) - 1)
+    least, most = (2.0**-60, 2.0**60) if single else (2.0**-500, 2.0**500)
+    if reading.bits == 64 or not least < step < most or not -most < low < most:
+        return reading._replace(smallest=smallest, bounds=np.empty(0, dtype))
+    # The smaller the places, the nearer to an edge a product decides: no more negative ones than
+    # others, as far as is known.
+    highest = min(top + 1.0, (256.0 if reading.bits == 8 else 32768.0 - smallest) + smallest)
+    lowest = max(smallest, -highest)
+    point = _QUOTIENT_BITS - math.ceil(math.log2(max(highest, -lowest)))
+    # Roundings, in units in the last place of 1: three halves of the product, a whole one of `low`
+    # where it is rounded, two halves of the true quotient, which are nothing beside float32.
+    places = max(highest, -lowest)
+    error = (1.6 * places + abs(low) / step) * 2.0**-23 if single else 2.6 * places * 2.0**-52
+    margin = 2 + math.ceil(min(error, 1.0) * 2.0**point)
+    if margin >= 1 << point - 2:
+        return reading._replace(smallest=smallest, bounds=np.empty(0, dtype))
+    offset = -dtype.type(low)
+    if -offset < low:  # the smallest number of this type >= low splits its numbers like `low`
+        offset = -np.nextafter(-offset, dtype.type(np.inf))
+    scale = 2.0**point
+    ceiling = top + 0.5 if top < highest else highest
+    numbers = [offset, scale / step, lowest * scale, ceiling * scale, 0.5 * scale]
+    bounds = np.array(numbers, dtype)
+    return reading._replace(smallest=smallest, bounds=bounds, point=point, margin=margin)
 
 
 def _rounded_up(edges: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -77,27 +114,6 @@ def _rounded_up(edges: np.ndarray, dtype: np.dtype) -> np.ndarray:
     with np.errstate(over="ignore"):
         borders = edges.astype(dtype)
         return np.where(borders < edges, np.nextafter(borders, dtype.type(np.inf)), borders)
-
-
-def _factor_bounds(low: float, step: float, top: float) -> np.ndarray | None:
-    """Numbers with which `_places_by_factor` is right or says that it may be wrong; None if not."""
-    factor = 1.0 / step
-    if np.float32(low) != low or not 2.0**-100 < factor < 2.0**100:
-        return None
-    # Where the factor is below 1, a negative number so small that its product vanishes would be
-    # put into bin 0. The larger of two factors, here 1, keeps it apart: all that is below `low`
-    # then disagrees, which is rare as long as there are bins.
-    if factor < 1.0 and top == np.inf:
-        return None
-    if top < 2.0**20:
-        highest = other_highest = top
-    else:
-        highest, other_highest = _FARTHEST, _FARTHEST - 64.0
-    # Three roundings of 2^-24 each, and of 2^-53 in the quotient, are less than 2^-22 in all.
-    below, above = factor * (1.0 - 2.0**-21), factor * (1.0 + 2.0**-21)
-    steepest = max(1.0, above) if factor < 1.0 else above
-    bounds = [0.0 - low, below, above, steepest, highest, other_highest]
-    return np.array([*bounds, -_FARTHEST, -_FARTHEST + 64.0], np.float32)
 
 
 def symbols_of(x: np.ndarray, reading: Reading) -> np.ndarray:
@@ -133,23 +149,30 @@ def _places_by_edges(entries, edges, places):
 
 
 @njit(error_model="numpy", cache=True)
-def _places_by_factor(entries, bounds, places, others):
-    """Bins by products with factors just below and just above 1 / step.
+def _places_by_factor(entries, reading, places):
+    """Bins by one product in fixed point; false where an entry is too near to an edge for that.
 
-    Wherever both agree, the quotient, which lies between, agrees with them, and no division is
-    needed. Clamped ones disagree by design, unless the last bin takes them.
+    Farther than the margin from all edges, rounding cannot have moved a quotient over one, and no
+    division is needed. The first edge is a matter of sign alone: an entry equal to `low`, such as
+    the zeros of a layer, is as good as one in the middle of the first bin. What lies above the
+    last bin goes to its middle; what has no bin is put on an edge, which calls for the division.
     """
-    offset, below, above, steepest = bounds[0], bounds[1], bounds[2], bounds[3]
-    highest, other_highest, lowest, other_lowest = bounds[4], bounds[5], bounds[6], bounds[7]
+    bounds = reading.bounds
+    offset, factor, lowest, ceiling, middle = bounds[0], bounds[1], bounds[2], bounds[3], bounds[4]
+    point, margin = np.int32(reading.point), np.int32(reading.margin)
+    fraction = np.int32((1 << point) - 1)
+    nearest = fraction
     for j in range(entries.size):
         difference = entries[j] + offset
-        place = np.floor(difference * below)
-        place = place if place < highest else highest
-        places[j] = np.int32(place if place > lowest else lowest)
-        product, steep = difference * above, difference * steepest
-        other = np.floor(product if product < steep else steep)
-        other = other if other < other_highest else other_highest
-        others[j] = np.int32(other if other > other_lowest else other_lowest)
+        quotient = difference * factor
+        quotient = quotient if quotient < ceiling else ceiling
+        quotient = quotient if quotient > lowest else lowest
+        quotient = quotient if difference != 0 else middle
+        fixed = np.int32(quotient)
+        behind = np.int32(np.int32(fixed + margin) & fraction)
+        nearest = behind if behind < nearest else nearest
+        places[j] = fixed >> point
+    return nearest > 2 * margin
 
 
 @njit(cache=True)
@@ -160,15 +183,33 @@ def _place(entry, reading):
 
 @njit(error_model="numpy", cache=True)
 def _places_by_division(entries, reading, places):
-    """Bins by the quotient in float64; false where one is too far off for 32 bits."""
+    """Bins by the quotient in float64; false where one is too far off for 8 or 32 bits."""
+    least, most = -_FARTHEST, _FARTHEST
+    if reading.bits == 8:
+        least, most = np.float64(reading.smallest), np.float64(reading.smallest + 255)
     far = 0
     for j in range(entries.size):
         place = _place(entries[j], reading)
-        near = place if place < _FARTHEST else _FARTHEST
-        near = near if near > -_FARTHEST else -_FARTHEST
+        near = place if place < most else most
+        near = near if near > least else least
         far |= np.int64(near != place)
         places[j] = np.int32(near)
     return far == 0
+
+
+@njit(cache=True)
+def _places(entries, reading, places):
+    """Bins by products, and by division in the few short pieces of which these are not sure."""
+    if reading.bounds.size == 0:
+        return _places_by_division(entries, reading, places)
+    if _places_by_factor(entries, reading, places):
+        return True
+    near = True
+    for start in range(0, entries.size, _PIECE):
+        piece, into = entries[start : start + _PIECE], places[start : start + _PIECE]
+        if not _places_by_factor(piece, reading, into):
+            near &= _places_by_division(piece, reading, into)
+    return near
 
 
 @njit(cache=True)
@@ -181,14 +222,14 @@ def differ(symbols, others):
 
 
 @njit(error_model="numpy", cache=True)
-def read(entries, reading, narrow, spare, wide):
+def read(entries, reading, narrow, wide):
     """Write the symbols of entries to `narrow` or `wide`; false if `narrow` cannot hold them."""
-    narrow, spare = narrow[: entries.size], spare[: entries.size]
+    narrow = narrow[: entries.size]
     bits = wide.view(np.float64)
     if reading.kind == _BITS:
         for j in range(entries.size):
             bits[j] = entries[j]
-    elif reading.kind == _VALUES and reading.wide:
+    elif reading.kind == _VALUES and reading.bits == 64:
         for j in range(entries.size):
             bits[j] = entries[j] + 0.0  # -0.0 becomes 0.0
     elif reading.kind == _VALUES:
@@ -197,13 +238,48 @@ def read(entries, reading, narrow, spare, wide):
             few_bits[j] = entries[j] + 0.0
     elif reading.kind == _EDGES:
         _places_by_edges(entries, reading.edges, narrow)
-    elif reading.kind == FAR_STEPS:
+    elif reading.bits == 64:
         for j in range(entries.size):
             bits[j] = _place(entries[j], reading) + 0.0
     else:
-        if reading.kind == _STEPS_BY_FACTOR:
-            _places_by_factor(entries, reading.bounds, narrow, spare)
-            if not differ(narrow, spare):
-                return True
-        return _places_by_division(entries, reading, narrow)
+        return _places(entries, reading, narrow)
     return True
+
+
+@njit(cache=True)
+def _cut(symbols, reading, places):
+    """Write symbols with fewer bits; false if one has too many."""
+    excess = 0
+    for j in range(symbols.size):
+        excess |= (symbols[j] - reading.smallest) >> reading.bits
+        places[j] = symbols[j]
+    return excess == 0
+
+
+@njit(cache=True)
+def read_packed(entries, d, reading, narrow, small, words):
+    """Write rows of d symbols, 8 or 16 bits each, to as many rows of words; false as above."""
+    n = entries.size // d
+    width = words.size // n
+    if reading.bits == 8 and reading.kind == _STEPS:
+        if 8 * width == d:
+            return _places(entries, reading, words.view(np.uint8)[: entries.size])
+        if not _places(entries, reading, small):
+            return False
+        words[width - 1 :: width] = 0  # its last bytes stay so
+        places = words.view(np.uint8)
+        for i in range(n):
+            places[8 * width * i : 8 * width * i + d] = small[d * i : d * i + d]
+        return True
+    if not read(entries, reading, narrow, words[:0]):
+        return False
+    words[width - 1 :: width] = 0
+    fits = True
+    for i in range(n):
+        row = words[width * i : width * i + width]
+        symbols = narrow[d * i : d * i + d]
+        if reading.bits == 8:
+            fits &= _cut(symbols, reading, row.view(np.uint8))
+        else:
+            fits &= _cut(symbols, reading, row.view(np.int16))
+    return fits
