@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 .PHONY: run test lint gallery docs bench clean
 
 run: .venv/.package  ## train, measure and draw the information plane into runs/
-	$(BIN)/infotheory plane
+	$(BIN)/infotheory plane $(ARGS)
 
 test: .venv/.dev  ## all tests
 	$(BIN)/python -m pytest
@@ -23,8 +23,9 @@ gallery: .venv/.dev  ## run every example; each asserts its claim
 docs: .venv/.dev  ## the site, into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
-bench: .venv/.dev  ## side by side with other packages
-	for page in benchmarks/[a-z]*.py; do $(BIN)/python $$page || exit 1; done
+bench: .venv/.dev  ## side by side with other packages, into benchmarks/results
+	for page in rows mixture neighbours; do \
+	  $(BIN)/python benchmarks/$$page.py | tee benchmarks/results/$$page.md || exit 1; done
 
 clean:
 	rm -rf .venv build dist *.egg-info docs/_build docs/gallery

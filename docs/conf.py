@@ -18,11 +18,11 @@ release = version = infotheory.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.viewcode",
+    "myst_parser",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     # ours, in docs/ext
     "links",
-    "markdown_pages",
     "mathml",
     "register_pages",
     "result_tables",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import statistics
 from collections.abc import Iterator, Sequence
@@ -170,28 +171,27 @@ def summary(made: recorded.Run, unit: str) -> dict[str, Any]:
 def table(made: recorded.Run, unit: str) -> str:
     """The same as text: a block for each kind of network, a row for each layer."""
     found = summary(made, unit)
-    lines = []
-    methods = list(dict.fromkeys(row["method"] for row in found["estimates"]))
+    estimates = found["estimates"]
+    methods = list(dict.fromkeys(row["method"] for row in estimates))
     cells = {
         (row["group"], row["layer"], row["method"], row["quantity"]): row["value"]
-        for row in found["estimates"]
+        for row in estimates
     }
-    width = max(map(len, methods))
-    for group in dict.fromkeys(row["group"] for row in found["estimates"]):
-        layers = list(dict.fromkeys(r["layer"] for r in found["estimates"] if r["group"] == group))
+    width = max(len(row["layer"]) for row in estimates)
+    lines = [f"I(X;T) and I(T;Y) at the last step, median over seeds [{unit}]"]
+    lines += [f"  ({number}) {method}" for number, method in enumerate(methods, 1)]
+    for group in dict.fromkeys(row["group"] for row in estimates):
         accuracy = found["accuracy"].get(group)
         known = "" if accuracy is None else f", accuracy {accuracy:.3f}"
-        lines.append(f"\n{group}{known}: I(X;T) | I(T;Y) at the last step [{unit}]")
-        lines.append(f"{'':<{width}}  " + "".join(f"{layer:>15}" for layer in layers))
-        for method in methods:
+        numbers = (f"{f'({number})':>15}" for number in range(1, len(methods) + 1))
+        lines += ["", f"{group}{known}", f"  {'':<{width}}" + "".join(numbers)]
+        for layer in dict.fromkeys(row["layer"] for row in estimates if row["group"] == group):
             pairs = (
-                "|".join(
-                    f"{cells.get((group, layer, method, quantity), float('nan')):7.2f}"
-                    for quantity in ("I(X;T)", "I(T;Y)")
-                )
-                for layer in layers
+                f"{cells.get((group, layer, method, 'I(X;T)'), math.nan):9.2f}"
+                f"{cells.get((group, layer, method, 'I(T;Y)'), math.nan):6.2f}"
+                for method in methods
             )
-            lines.append(f"{method:<{width}}  " + "".join(pairs))
+            lines.append(f"  {layer:<{width}}" + "".join(pairs))
     return "\n".join(lines)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from docutils import nodes
-from markdown_pages import translate
 from register_pages import table
 from sphinx.util.docutils import SphinxDirective
 
@@ -86,7 +85,8 @@ class Benchmarks(SphinxDirective):
             about = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or path.stem
             lines += [f"**{path.stem}**", "", about, ""]
             if result.exists():
-                lines += translate(result.read_text(encoding="utf-8")).splitlines()
+                included = f".. include:: /../benchmarks/results/{result.name}"
+                lines += [included, "   :parser: myst_parser.sphinx_"]
             else:
                 command = f"python benchmarks/{path.name} > benchmarks/results/{result.name}"
                 lines += [".. code-block:: text", "", f"   {command}"]
