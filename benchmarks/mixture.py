@@ -11,6 +11,7 @@ import time
 import numba
 import numpy as np
 import torch
+from machine import describe
 
 from infotheory.ops.kernels.exponential import exp_negative
 from infotheory.ops.kernels.mixture import mixture_log_sums
@@ -72,7 +73,10 @@ def numpy_exponentials(x, out):
 
 def report(quick):
     rng = np.random.default_rng(0)
-    print(f"both bounds and two classes, {numba.get_num_threads()} threads, milliseconds")
+    print(describe(), end="\n\n")
+    print(
+        f"both bounds and two classes, {numba.get_num_threads()} threads, milliseconds", end="\n\n"
+    )
     print("| samples | d | kernel | torch tiles | numpy | times torch tiles | times numpy |")
     print("|---" * 7 + "|")
     sizes = [(512, 3), (1024, 12)] if quick else [(512, 3), (4096, 3), (4096, 12), (4096, 64)]

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 from ennemi import estimate_entropy, estimate_mi
+from machine import describe
 from scipy.spatial import cKDTree
 from scipy.special import digamma
 from sklearn.feature_selection import mutual_info_regression
@@ -174,4 +175,6 @@ def main():
 
 
 if __name__ == "__main__":
+    print(describe(), end="\n\n```text\n")
     main()
+    print("```")

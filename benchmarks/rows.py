@@ -11,6 +11,7 @@ import time
 
 import numba
 import numpy as np
+from machine import describe
 
 from infotheory.ops.kernels.rows import row_codes
 
@@ -74,7 +75,11 @@ def report(quick):
     rng = np.random.default_rng(0)
     ways = [by_codes, by_edges, by_floor, by_digitize, by_axis]
     names = ["row_codes", "its edges", "floor+bytes", "digitize+bytes", "axis=0"]
-    print(f"{SAMPLES} samples, {BINS} bins, {numba.get_num_threads()} threads, milliseconds")
+    print(describe(), end="\n\n")
+    print(
+        f"{SAMPLES} samples, {BINS} bins, {numba.get_num_threads()} threads, milliseconds",
+        end="\n\n",
+    )
     print(
         "| units | type | rows |",
         " | ".join(names),
