@@ -82,7 +82,10 @@ class Benchmarks(SphinxDirective):
             result = folder / "results" / f"{path.stem}.md"
             for source in (path, result):
                 self.env.note_dependency(str(source))
-            about = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or path.stem
+            text = path.read_text(encoding="utf-8")
+            if "__main__" not in text:
+                continue
+            about = ast.get_docstring(ast.parse(text)) or path.stem
             lines += [f"**{path.stem}**", "", about, ""]
             if result.exists():
                 included = f".. include:: /../benchmarks/results/{result.name}"
