@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 
 from infotheory.ops import tensor_rows
 from infotheory.ops.kernels import rows
-from tests.ops import naive_rows as naive
+from tests import naive
 
 DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
 SHAPES = [(1, 1), (1, 5), (2, 1), (7, 2), (50, 3), (33, 17), (200, 1), (300, 4)]
