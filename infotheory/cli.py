@@ -165,6 +165,11 @@ def _plane(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         raise InputError(f"--data {options.data}: {_first_words(error)}") from error
     if options.resume and options.out is None:
         parser.error("--resume needs --out, the folder of the run to go on with")
+    activations = options.activation.split(",")
+    try:
+        plane.check(options.net, activations, options.seeds, options.steps, options.methods)
+    except (TypeError, ValueError) as error:
+        parser.exit(2, f"infotheory: error: {error}\n")
     out = options.out or plane.new_folder(task)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", InfotheoryWarning)
@@ -173,7 +178,7 @@ def _plane(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
                 task,
                 out=out,
                 net=options.net,
-                activations=options.activation.split(","),
+                activations=activations,
                 seeds=options.seeds,
                 steps=options.steps,
                 batch=options.batch,

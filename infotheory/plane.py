@@ -25,7 +25,7 @@ from infotheory.record.recorder import Recorder
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-__all__ = ["METHODS", "new_folder", "run", "summary", "table"]
+__all__ = ["METHODS", "check", "new_folder", "run", "summary", "table"]
 
 #: How `infotheory plane` measures unless it is told otherwise: two binning rules that disagree
 #: about compression, and the two bounds of a noise model, from one pass over the distances.
@@ -93,12 +93,7 @@ def run(
     ValueError, TypeError
         For settings that cannot be, or that differ from those of the run to resume.
     """
-    checks.integer(seeds, "seeds", low=1)
-    checks.integer(steps, "steps", low=1)
-    for activation in activations:
-        checks.choice(activation, "activation", tasks.ACTIVATIONS)
-    hidden = tasks.parse_network(net)
-    measures = _measures(METHODS if methods is None else methods)
+    hidden, measures = check(net, activations, seeds, steps, methods)
     device = _device(device)
     if batch is None and len(task.x) > _FULL_BATCH_ROWS:
         batch = _BATCH
@@ -127,6 +122,17 @@ def run(
     drawing.save(figure, out / "plane.svg")
     made.report(out / "report.html")
     return made
+
+
+def check(
+    net: str, activations: Sequence[str], seeds: int, steps: int, methods: Sequence[str] | None
+) -> tuple[tuple[int, ...], list[registry.Measure]]:
+    """The hidden widths and the measures, or an error for settings that cannot be."""
+    checks.integer(seeds, "seeds", low=1)
+    checks.integer(steps, "steps", low=1)
+    for activation in activations:
+        checks.choice(activation, "activation", tasks.ACTIVATIONS)
+    return tasks.parse_network(net), _measures(METHODS if methods is None else methods)
 
 
 def new_folder(task: tasks.Task, parent: Path = Path("runs")) -> Path:

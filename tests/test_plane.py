@@ -144,6 +144,14 @@ def test_settings_that_cannot_be_are_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_wrong_setting_on_the_command_line_is_exit_2(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["plane", "--activation", "tahn", "--out", str(tmp_path / "run")])
+    assert stopped.value.code == 2
+    assert "Did you mean 'tanh'?" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_large_data_are_measured_on_the_same_random_part(tmp_path):
     rng = np.random.default_rng(0)
     many = tasks.Task("many", rng.random((5000, 2)), rng.integers(2, size=5000), ("0", "1"), "")
