@@ -60,6 +60,12 @@ for kind, rule in (("tanh", COARSE), ("relu", COARSE), ("relu", UNIQUE)):
         print(f"{kind}, {layer}, {rule:<40} {falls}")
 
 # %%
+# Not every network is like these. Of eight more seeds, 4 to 11, all tanh networks pass the checks
+# below, but only five of the ReLU networks: two fall by 1.1 bits under bins of width 0.07, and one
+# by no more than 0.5 under the others. The softmax output is left out of the claim on ReLU: it
+# falls by 2 to 4 bits in each of them, by becoming sure of the answer.
+
+# %%
 # The claims, checked. All networks have learned the task, and every layer knows the label.
 assert all(s["value"] >= 0.98 for s in run.scalars if s["name"] == "accuracy")
 assert all(path[-1] >= 0.9 for key, path in paths.items() if key[3].startswith("I(T;Y)"))
