@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
-from typing import Any
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -14,7 +16,32 @@ from infotheory.ops import MixtureLogSums, Neighbours
 from infotheory.ops.kernels import mixture, rows
 from infotheory.ops.kernels import neighbours as neighbour_kernels
 
+Primitive = TypeVar("Primitive", bound=Callable[..., Any])
 
+
+def _leaving_torch_its_threads(primitive: Primitive) -> Primitive:
+    """A primitive after which torch computes with as many threads as before.
+
+    A parallel loop of numba sets the number of OpenMP threads, which torch may share: a network
+    would then train with more threads than it was told to, slower, and with other last bits.
+    """
+
+    @functools.wraps(primitive)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        torch = sys.modules.get("torch")
+        if torch is None:
+            return primitive(*arguments, **options)
+        before = torch.get_num_threads()
+        try:
+            return primitive(*arguments, **options)
+        finally:
+            if torch.get_num_threads() != before:
+                torch.set_num_threads(before)
+
+    return cast(Primitive, wrapped)
+
+
+@_leaving_torch_its_threads
 def row_codes(
     x: Any,
     *,
@@ -66,16 +93,19 @@ def covariance(*parts: Any) -> np.ndarray:
     return centred.T @ centred / len(x)
 
 
+@_leaving_torch_its_threads
 def neighbours(parts: Sequence[Any], k: int, metric: str, *, counts: bool = True) -> Neighbours:
     doubles = [np.require(part, np.float64, ["C", "W"]) for part in parts]
     return Neighbours(*neighbour_kernels.neighbours(doubles, k, metric, counts=counts))
 
 
+@_leaving_torch_its_threads
 def mixture_log_sums(x: Any, variance: float, classes: Any | None = None) -> MixtureLogSums:
     x = np.require(x, np.float64, ["C", "W"])
     return MixtureLogSums(*mixture.mixture_log_sums(x, variance, classes))
 
 
+@_leaving_torch_its_threads
 def mixture_log_density(x: Any, points: Any, variance: float) -> np.ndarray:
     x = np.require(x, np.float64, ["C", "W"])
     points = np.require(points, np.float64, ["C", "W"])

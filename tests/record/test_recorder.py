@@ -192,6 +192,17 @@ def test_layers_that_are_never_called_are_an_error_that_names_them(tmp_path):
     assert {record["layer"] for record in of_kind(tmp_path / "b", "estimate")} == {"fc1", "fc2"}
 
 
+def test_a_probe_leaves_torch_its_number_of_threads(tmp_path):
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with make(tmp_path, measures=["H(T):mixture", "H(T)"]) as rec:
+            rec.step()
+            assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_failing_measure_names_layer_and_step(tmp_path):
     too_many = it.measure("entropy:knn", k=99)
     with pytest.raises(ValueError, match="k=99") as caught:
