@@ -55,18 +55,6 @@ def as_float(typing_context, bits):
     return types.float64(bits), build
 
 
-@intrinsic
-def fused_multiply_add(typing_context, first, second, added):
-    """``first * second + added``, rounded once."""
-    if not first == second == added == types.float64:
-        raise TypingError("fused_multiply_add needs three float64.")
-
-    def build(context, builder, signature, arguments):
-        return builder.fma(*arguments)
-
-    return types.float64(first, second, added), build
-
-
 # contract lets a * b + c be one instruction: faster, and each one rounds once instead of twice.
 # Nothing may be reordered here, because adding and removing _ROUNDER would then cancel.
 @njit(fastmath={"contract"}, cache=True)
