@@ -1,7 +1,9 @@
-"""What a benchmark ran on, in one line."""
+"""What a benchmark ran on, and how long each way took."""
 
 import os
 import platform
+import statistics
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +16,22 @@ def describe():
         f"Measured on {_processor()}, {os.cpu_count()} cores; "
         f"Python {platform.python_version()}, {versions}."
     )
+
+
+def medians(ways, rounds, *arguments):
+    """Milliseconds of each way, the ways taking turns."""
+    times = {way: [] for way in ways}
+    for way in ways:
+        way(*arguments)
+    for _ in range(rounds):
+        for way in ways:
+            # Fast ways are run several times, slow ones once.
+            start, count = time.perf_counter(), 0
+            while count == 0 or (count < 10 and time.perf_counter() - start < 0.01):
+                way(*arguments)
+                count += 1
+            times[way].append((time.perf_counter() - start) / count)
+    return {way: 1e3 * statistics.median(taken) for way, taken in times.items()}
 
 
 def _processor():

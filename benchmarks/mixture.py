@@ -5,13 +5,11 @@ way gives both bounds, over all samples and by class (two classes).
 """
 
 import argparse
-import statistics
-import time
 
 import numba
 import numpy as np
 import torch
-from machine import describe
+from machine import describe, medians
 
 from infotheory.ops.kernels.exponential import exp_negative
 from infotheory.ops.kernels.mixture import mixture_log_sums
@@ -40,19 +38,6 @@ def numpy_matrix(x, classes):
 
     parts = [x] + [x[classes == kind] for kind in np.unique(classes)]
     return [sums(part, scale * VARIANCE) for part in parts for scale in (2, 8)]
-
-
-def medians(ways, rounds, *arguments):
-    """Milliseconds of each way, the ways taking turns."""
-    times = {way: [] for way in ways}
-    for way in ways:
-        way(*arguments)
-    for _ in range(rounds):
-        for way in ways:
-            start = time.perf_counter()
-            way(*arguments)
-            times[way].append(time.perf_counter() - start)
-    return {way: 1e3 * statistics.median(taken) for way, taken in times.items()}
 
 
 @numba.njit

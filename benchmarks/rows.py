@@ -6,12 +6,10 @@ The layer is tanh of normal numbers; "repeated" has 1024 distinct rows among 409
 
 import argparse
 import itertools
-import statistics
-import time
 
 import numba
 import numpy as np
-from machine import describe
+from machine import describe, medians
 
 from infotheory.ops.kernels.rows import row_codes
 
@@ -48,22 +46,6 @@ def by_codes(x, low, step):
 def by_edges(x, low, step):
     codes, m = row_codes(x, edges=low + step * np.arange(BINS + 1))
     return codes, np.bincount(codes, minlength=m)
-
-
-def medians(ways, rounds, *arguments):
-    """Milliseconds of each way, the ways taking turns."""
-    times = {way: [] for way in ways}
-    for way in ways:
-        way(*arguments)
-    for _ in range(rounds):
-        for way in ways:
-            # Fast ways are run several times, slow ones once.
-            start, count = time.perf_counter(), 0
-            while count == 0 or (count < 10 and time.perf_counter() - start < 0.01):
-                way(*arguments)
-                count += 1
-            times[way].append((time.perf_counter() - start) / count)
-    return {way: 1e3 * statistics.median(taken) for way, taken in times.items()}
 
 
 def layer(rng, units, dtype, repeated):

@@ -218,7 +218,8 @@ def test_draws_narrow_the_spread():
 def test_the_variance_follows_the_largest_activity(engine, rng):
     x = rng.normal(size=(30, 3))
     largest = abs(x).max()
-    for noise, expected in (("fixed", 0.01), ("max", 0.01 * largest), ("max_squared", 0.01 * largest**2)):  # fmt: skip  # noqa: E501
+    variances = {"fixed": 0.01, "max": 0.01 * largest, "max_squared": 0.01 * largest**2}
+    for noise, expected in variances.items():
         found = it.entropy(x, method="mixture", noise=noise, noise_variance=0.01)
         assert found.params["variance"] == pytest.approx(expected, rel=1e-14)
         assert found.params["noise_variance"] == 0.01
