@@ -23,8 +23,8 @@ gallery: .venv/.dev  ## run every example; each asserts its claim
 docs: .venv/.dev  ## the site, into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
-bench: .venv/.dev  ## side by side with other packages, into benchmarks/results
-	for page in rows mixture neighbours; do \
+bench: .venv/.dev  ## errors on known truths, times beside other packages, into benchmarks/results
+	for page in accuracy rows mixture neighbours; do \
 	  $(BIN)/python benchmarks/$$page.py | tee benchmarks/results/$$page.md || exit 1; done
 
 clean:

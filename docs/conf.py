@@ -54,7 +54,16 @@ html_theme_options = {
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc"],
 }
-_ALONE = ("index", "tutorial", "accuracy", "speed", "changelog", "contributing", "architecture")
+_ALONE = (
+    "index",
+    "tutorial",
+    "accuracy",
+    "compatibility",
+    "speed",
+    "changelog",
+    "contributing",
+    "architecture",
+)
 html_sidebars = {page: [] for page in _ALONE}
 
 # Pages that take longer than some ten seconds are shown without being run, unless

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # for editors and type checkers alone
+    from infotheory.counts import Counts
+    from infotheory.distributions import (
+        distribution_conditional_mutual_information,
+        distribution_entropy,
+        distribution_mutual_information,
+    )
     from infotheory.estimate import Estimate, InfotheoryWarning
+    from infotheory.pairs import Pairwise, pairwise
     from infotheory.record.recorder import Recorder
     from infotheory.record.run import Run, load
     from infotheory.record.schedule import at, every, log_spaced
@@ -24,18 +31,32 @@ if TYPE_CHECKING:  # for editors and type checkers alone
         confidence_interval,
         permutation_test,
     )
-    from infotheory.verbs import entropy, methods, mutual_information
+    from infotheory.verbs import (
+        conditional_entropy,
+        conditional_mutual_information,
+        entropy,
+        methods,
+        mutual_information,
+        total_correlation,
+    )
 
 _HOMES = {
+    "Counts": "counts",
     "Estimate": "estimate",
     "InfotheoryWarning": "estimate",
     "Measure": "registry",
+    "Pairwise": "pairs",
     "Recorder": "record.recorder",
     "Run": "record.run",
     "Interval": "uncertainty",
     "PermutationTest": "uncertainty",
     "at": "record.schedule",
+    "conditional_entropy": "verbs",
+    "conditional_mutual_information": "verbs",
     "confidence_interval": "uncertainty",
+    "distribution_conditional_mutual_information": "distributions",
+    "distribution_entropy": "distributions",
+    "distribution_mutual_information": "distributions",
     "entropy": "verbs",
     "every": "record.schedule",
     "load": "record.run",
@@ -43,19 +64,28 @@ _HOMES = {
     "measure": "registry",
     "methods": "verbs",
     "mutual_information": "verbs",
+    "pairwise": "pairs",
     "permutation_test": "uncertainty",
+    "total_correlation": "verbs",
 }
 
 __all__ = [
+    "Counts",
     "Estimate",
     "InfotheoryWarning",
     "Interval",
     "Measure",
+    "Pairwise",
     "PermutationTest",
     "Recorder",
     "Run",
     "at",
+    "conditional_entropy",
+    "conditional_mutual_information",
     "confidence_interval",
+    "distribution_conditional_mutual_information",
+    "distribution_entropy",
+    "distribution_mutual_information",
     "entropy",
     "every",
     "load",
@@ -63,7 +93,9 @@ __all__ = [
     "measure",
     "methods",
     "mutual_information",
+    "pairwise",
     "permutation_test",
+    "total_correlation",
 ]
 
 

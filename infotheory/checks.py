@@ -15,9 +15,11 @@ import numpy as np
 __all__ = [
     "choice",
     "codes",
+    "flag",
     "generator",
     "integer",
     "is_tensor",
+    "line",
     "near_misses",
     "number",
     "real",
@@ -44,13 +46,25 @@ def real(x: Any, name: str) -> Any:
         raise TypeError(f"{name} must hold real numbers; got dtype {x.dtype}.{_cure(x.dtype)}")
     x = _two_dimensional(x, name)
     dtype = x.dtype.type if x.dtype in (np.float32, np.float64) else np.float64
-    x = np.require(x, dtype, ["C", "A", "W"])
+    # numpy calls a single column that runs backwards contiguous; torch cannot take it
+    x = np.require(x.copy() if min(x.strides) < 0 else x, dtype, ["C", "A", "W"])
     # One pass without a temporary: a finite sum proves every term finite. An infinite one may
     # only be an overflow of finite terms, so it is no proof of the contrary.
     with np.errstate(over="ignore", invalid="ignore"):
         proven = math.isfinite(x.sum())
     if not proven:
         _refuse_non_finite(np.isfinite(x), name)
+    return x
+
+
+def line(x: Any, name: str) -> Any:
+    """Samples of one real number each, as an (n, 1) array like that of `real`."""
+    x = real(x, name)
+    if x.shape[1] != 1:
+        raise ValueError(
+            f"{name} must be one-dimensional, shape (n,) or (n, 1); got {tuple(x.shape)}. "
+            f"For several columns choose method='knn'."
+        )
     return x
 
 
@@ -121,6 +135,13 @@ def number(value: Any, name: str, *, above: float = -math.inf, low: float = -mat
         rule = f" at least {low:g}" if low > -math.inf else rule
         raise ValueError(f"{name} must be a finite number{rule}; got {value:g}.")
     return value
+
+
+def flag(value: Any, name: str) -> bool:
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False; got {type(value).__name__} {value!r}.")
+    return bool(value)
 
 
 def choice(value: Any, name: str, options: Sequence[Any]) -> Any:

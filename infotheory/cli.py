@@ -206,12 +206,15 @@ def _estimate(options: argparse.Namespace, parser: argparse.ArgumentParser) -> i
 
     _set_threads(options.threads)
     quantity = options.quantity or ("entropy", "mutual_information")[len(options.files) > 1]
-    method = options.method or ("ksg" if quantity == "mutual_information" else None)
+    method = options.method or registry.DEFAULT_METHODS.get(quantity)
     try:
         entry = registry.entry(quantity, method)
         measure = registry.measure(entry.key, **files.parse_options(options.option))
-        if len(options.files) != len(entry.inputs):
-            raise ValueError(f"{entry.key} takes {len(entry.inputs)} files, one a variable.")
+        if not entry.takes_any_number and len(options.files) != len(entry.inputs):
+            raise ValueError(
+                f"{entry.key} takes {len(entry.inputs)} files, one a variable; got "
+                f"{len(options.files)}. Others are named by --quantity."
+            )
     except (TypeError, ValueError) as error:
         parser.exit(2, f"infotheory: error: {error}\n")
     try:

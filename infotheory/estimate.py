@@ -19,7 +19,7 @@ AT_CEILING = 0.98
 
 _NATS_PER = {"nats": 1.0, "bits": math.log(2)}
 #: Diagnostics that are amounts of information, and follow the value into another unit.
-_INFORMATION = ("ceiling", "information")
+_INFORMATION = ("ceiling", "information", "pointwise")
 
 
 class InfotheoryWarning(UserWarning):
@@ -34,8 +34,8 @@ def outside() -> int:
     return max(level, 1)
 
 
-def convert(value: float, unit: str, to: str) -> float:
-    """An amount of information in another unit."""
+def convert(value: Any, unit: str, to: str) -> Any:
+    """An amount of information, or an array of them, in another unit."""
     for name in (unit, to):
         if name not in _NATS_PER:
             raise ValueError(f"only nats and bits convert into each other; got {name!r}.")
@@ -81,6 +81,22 @@ class Estimate:
             object.__setattr__(self, "stderr", float(self.stderr))
         for name in ("params", "diagnostics"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @classmethod
+    def average(cls, local: np.ndarray, *, pointwise: bool = False, **parts: Any) -> Estimate:
+        """The mean of one term for each sample, with the error of a mean of independent terms.
+
+        With `pointwise` the terms themselves become a diagnostic, read-only and in the unit of
+        the value.
+        """
+        value = float(local.mean())
+        stderr = float(local.std()) / math.sqrt(len(local)) if math.isfinite(value) else None
+        diagnostics = dict(parts.pop("diagnostics", {}))
+        if pointwise:
+            local = local.copy()
+            local.flags.writeable = False
+            diagnostics["pointwise"] = local
+        return cls(value, stderr=stderr, n=len(local), diagnostics=diagnostics, **parts)
 
     @property
     def key(self) -> str:

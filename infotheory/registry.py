@@ -16,7 +16,16 @@ from infotheory import checks
 from infotheory.estimate import Estimate, InfotheoryWarning, outside
 from infotheory.truth import Truth
 
-__all__ = ["LAYER_QUANTITIES", "Entry", "Measure", "entries", "entry", "estimator", "measure"]
+__all__ = [
+    "DEFAULT_METHODS",
+    "LAYER_QUANTITIES",
+    "Entry",
+    "Measure",
+    "entries",
+    "entry",
+    "estimator",
+    "measure",
+]
 
 #: Quantities of a layer T that a recorder knows, and the registered quantity each is made of.
 LAYER_QUANTITIES = MappingProxyType(
@@ -27,6 +36,12 @@ LAYER_QUANTITIES = MappingProxyType(
         "I(T;Y)": "mutual_information",
         "I(X;T|Y)": "mutual_information",
     }
+)
+#: What the verbs, and the command line, take where no method is named.
+DEFAULT_METHODS = MappingProxyType(
+    dict.fromkeys(
+        ("mutual_information", "conditional_mutual_information", "total_correlation"), "ksg"
+    )
 )
 #: The method of a layer quantity whose name gives none.
 _BARE = "binned"
@@ -47,7 +62,8 @@ class Entry:
     function : callable
         The checked estimator: arrays in the order of `inputs`, options by keyword.
     inputs : tuple of str
-        What each array must be: "real" or "codes".
+        What each array must be: "real", "line" (one real column) or "codes"; a last "..."
+        stands for any number more of the kind before it.
     unit, estimand, bound : str, str, str or None
         Unit of the value; what it estimates ("shannon" or a name of its own); whether it is a
         "lower" or "upper" bound of the estimand.
@@ -59,6 +75,9 @@ class Entry:
         Where the formula comes from.
     truth : tuple of Truth
         Problems with exact answers, which tests and benchmarks put to the estimator.
+    null : callable or None
+        ``null(x, y, orders, **options)``: the values with the rows of y in each of several
+        orders, found together, or None where that is no faster.
     """
 
     key: str
@@ -71,6 +90,7 @@ class Entry:
     engines: tuple[str, ...]
     source: str
     truth: tuple[Truth, ...]
+    null: Callable[..., Any] | None = None
 
     @property
     def quantity(self) -> str:
@@ -99,11 +119,20 @@ class Entry:
         parameters = inspect.signature(self.function).parameters
         return tuple(name for name in parameters if name not in self.options)
 
+    @property
+    def takes_any_number(self) -> bool:
+        """Whether the estimator takes any number of arrays."""
+        return self.inputs[-1] == "..."
+
     def check(self, *arrays: Any) -> list[Any]:
         """The arrays as the estimator takes them, or an error that names the wrong one."""
-        named = zip(self.inputs, self.names, arrays, strict=True)
+        names, kinds = self.names, self.inputs
+        if self.takes_any_number:
+            names = tuple(f"{names[0]}[{place}]" for place in range(len(arrays)))
+            kinds = (kinds[0],) * len(arrays)
+        named = zip(kinds, names, arrays, strict=True)
         samples = [_KINDS[kind](x, name) for kind, name, x in named]
-        checks.same_length(**dict(zip(self.names, samples, strict=True)))
+        checks.same_length(**dict(zip(names, samples, strict=True)))
         return samples
 
     @property
@@ -123,6 +152,7 @@ def estimator(
     bound: str | None = None,
     differentiable: bool = False,
     engines: tuple[str, ...] = ("cpu", "torch"),
+    null: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Estimate]], Callable[..., Estimate]]:
     """Register a function of checked arrays as the estimator `key`.
 
@@ -162,6 +192,7 @@ def estimator(
             engines=engines,
             source=source,
             truth=truth,
+            null=null,
         )
         _register[key] = made
         return checked
@@ -181,11 +212,14 @@ def entries(quantity: str | None = None) -> tuple[Entry, ...]:
 
 def entry(quantity: str, method: str | None) -> Entry:
     """The estimator of a quantity by a method; an unknown method lists the known ones."""
+    _load()
+    if (found := _register.get(f"{quantity}:{method}")) is not None:
+        return found
     methods = [known.method for known in entries(quantity)]
     if method is None:
         raise TypeError(f"{quantity} needs method=, one of {', '.join(map(repr, methods))}.")
     checks.choice(method, "method", methods)
-    return _register[f"{quantity}:{method}"]
+    raise AssertionError(f"{quantity}:{method} is registered, or refused above")
 
 
 @dataclass(frozen=True)
@@ -283,6 +317,12 @@ def _arrays_by_name(
     made: Entry, arrays: tuple[Any, ...], options: dict[str, Any]
 ) -> tuple[Any, ...]:
     """The arrays in order, taking those given by keyword out of `options`."""
+    if made.takes_any_number:
+        if len(arrays) < len(made.inputs) - 1:
+            raise TypeError(
+                f"{made.key} takes {len(made.inputs) - 1} arrays or more; got {len(arrays)}."
+            )
+        return arrays
     missing = made.names[len(arrays) :]
     given = (*arrays, *(options.pop(name) for name in missing if name in options))
     if len(given) != len(made.names):
@@ -303,5 +343,5 @@ def _refuse_unknown(made: Entry, options: Mapping[str, Any]) -> None:
 
 
 _KINDS: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
-    {"real": checks.real, "codes": checks.codes}
+    {"real": checks.real, "line": checks.line, "codes": checks.codes}
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from infotheory import checks
 from infotheory.estimate import Estimate, InfotheoryWarning, convert
 from infotheory.registry import Measure, measure
 
-__all__ = ["Interval", "PermutationTest", "confidence_interval", "permutation_test"]
+__all__ = ["Interval", "PermutationTest", "confidence_interval", "permutation_test", "repeated"]
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def confidence_interval(
         rows = np.sort(generator.choice(n, size=half, replace=False))
         return _quietly(chosen, *(x[rows] for x in samples))
 
-    found = _repeat(one, subsamples, rng, n_jobs)
+    found = np.array(repeated(one, checks.generator(rng).spawn(subsamples), n_jobs))
     spread = math.sqrt(half / (n - half)) * (found - found.mean())
     low, high = estimate.value - np.quantile(spread, [(1 + level) / 2, (1 - level) / 2])
     return Interval(float(low), float(high), level, estimate)
@@ -161,7 +161,8 @@ def permutation_test(
     Notes
     -----
     Exact at any sample size, as long as the samples are exchangeable under independence: not
-    for time series. Cost: B + 1 estimates.
+    for time series. Cost: B + 1 estimates; of KSG (variant 1) less than half of that, because
+    the structure of x and of y is found once.
 
     References
     ----------
@@ -170,11 +171,13 @@ def permutation_test(
     chosen, (x, y), n = _prepared(key, (x, y))
     checks.integer(permutations, "permutations", low=1)
     estimate = chosen(x, y)
-
-    def one(generator: np.random.Generator) -> float:
-        return _quietly(chosen, x, y[generator.permutation(n)])
-
-    null = _repeat(one, permutations, rng, n_jobs)
+    orders = [each.permutation(n) for each in checks.generator(rng).spawn(permutations)]
+    null = None
+    if chosen.entry.null is not None:
+        options = {**chosen.entry.options, **chosen.options}
+        null = chosen.entry.null(x, y, np.array(orders), **options)
+    if null is None:
+        null = np.array(repeated(lambda order: _quietly(chosen, x, y[order]), orders, n_jobs))
     reached = int((null >= estimate.value).sum())
     return PermutationTest(estimate, null, (reached + 1) / (permutations + 1))
 
@@ -193,15 +196,8 @@ def _quietly(chosen: Measure, *samples: Any) -> float:
         return chosen(*samples).value
 
 
-def _repeat(
-    one: Callable[[np.random.Generator], float],
-    times: int,
-    rng: int | np.random.Generator,
-    n_jobs: int | None,
-) -> np.ndarray:
-    """`one` with a generator of its own each time, wherever joblib runs it."""
+def repeated(one: Callable[[Any], Any], over: Iterable[Any], n_jobs: int | None) -> list[Any]:
+    """`one` of each, wherever joblib runs it."""
     from joblib import Parallel, delayed
 
-    generators = checks.generator(rng).spawn(times)
-    found = Parallel(n_jobs=n_jobs)(delayed(one)(generator) for generator in generators)
-    return np.array(found)
+    return list(Parallel(n_jobs=n_jobs)(delayed(one)(each) for each in over))

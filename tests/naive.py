@@ -1,6 +1,8 @@
-"""Each primitive once more, straight from its definition, in plain Python."""
+"""Each primitive once more, straight from its definition, in plain Python or numpy."""
 
 import math
+
+import numpy as np
 
 # ---- Rows to codes.
 
@@ -56,6 +58,16 @@ def density_log(x, points, variance):
     return logs
 
 
+def kernel_log_sums(x, variance):
+    """ln sum over the other j of exp(-|x_i - x_j|^2 / (2 variance)), shifted by the largest."""
+    logs = []
+    for i, a in enumerate(x):
+        exponents = [-squared_distance(a, b) / (2 * variance) for j, b in enumerate(x) if j != i]
+        top = max(exponents)
+        logs.append(top + math.log(math.fsum(math.exp(e - top) for e in exponents)))
+    return logs
+
+
 # ---- Radii and counts of nearest neighbours.
 
 
@@ -92,3 +104,40 @@ def neighbours(parts, k, metric):
             found.append(sum(row[j] < reach for j in others))
         radius.append(math.ldexp(math.sqrt(reach) if metric == "euclidean" else reach, exponent))
     return radius, counts
+
+
+def distances(parts, metric):
+    """(parts, n, n) all distances within each part, which neither overflow nor vanish."""
+    exponent = power_of_two(parts, metric)
+    tables = []
+    for part in parts:
+        table = np.zeros((len(part), len(part)))
+        for column in np.ldexp(np.asarray(part, dtype=float), -exponent).T:
+            gap = np.abs(column[:, None] - column[None, :])
+            table = np.maximum(table, gap) if metric == "chebyshev" else table + gap * gap
+        root = np.sqrt(table) if metric == "euclidean" else table
+        tables.append(np.ldexp(root, exponent))
+    return np.array(tables)
+
+
+def to_others(parts, metric):
+    """(n, n) the largest distance over parts; infinite from a sample to itself."""
+    joint = distances(parts, metric).max(axis=0)
+    np.fill_diagonal(joint, np.inf)
+    return joint
+
+
+def nearest(parts, k, metric):
+    """(n, k) the distances to the first, ... and the k-th nearest other sample."""
+    return np.sort(to_others(parts, metric), axis=1)[:, :k]
+
+
+def nearer(parts, radius, metric):
+    """(n,) how many others are nearer in all parts."""
+    return (to_others(parts, metric) < radius[:, None]).sum(axis=1)
+
+
+def extents(parts, radius, metric):
+    """(parts, n) the largest distance within each part of those within the radius."""
+    inside = to_others(parts, metric) <= radius[:, None]
+    return np.where(inside, distances(parts, metric), 0.0).max(axis=2)

@@ -41,23 +41,50 @@ def _codes(hidden, rng):
     return np.digitize(hidden[:, 0] + 0.3 * rng.standard_normal(len(hidden)), [-0.7, 0.1, 0.9])
 
 
-KINDS = {"real": _real, "codes": _codes}
+def _line(hidden, rng):
+    return _real(hidden, rng)[:, :1]
+
+
+KINDS = {"real": _real, "line": _line, "codes": _codes}
 
 
 def draw(entry, n=N, seed=0):
     """Dependent valid arrays for an entry, by the kinds of its inputs."""
     rng = np.random.default_rng(seed)
     hidden = rng.standard_normal((n, 2))
-    for kind in entry.inputs:
+    for kind in inputs(entry):
         if kind not in KINDS:
             pytest.fail(f"{entry.key} takes inputs of kind {kind!r}: say in KINDS how to draw them")
-    return [KINDS[kind](hidden, rng) for kind in entry.inputs]
+    return [KINDS[kind](hidden, rng) for kind in inputs(entry)]
+
+
+def inputs(entry):
+    """The kinds of the arrays; three where any number will do."""
+    return (entry.inputs[0],) * 3 if entry.takes_any_number else entry.inputs
+
+
+def parameters(entry):
+    """The names of the parameters that are arrays, in order."""
+    signature = inspect.signature(entry.function).parameters.values()
+    return [each.name for each in signature if each.kind is not each.KEYWORD_ONLY]
 
 
 def names(entry):
-    """The names of the arrays, in order."""
-    parameters = inspect.signature(entry.function).parameters.values()
-    return [each.name for each in parameters if each.kind is not each.KEYWORD_ONLY]
+    """The names by which messages call the arrays, in order."""
+    if entry.takes_any_number:
+        return [f"{parameters(entry)[0]}[{place}]" for place in range(3)]
+    return parameters(entry)
+
+
+def named(entry, position):
+    """The name of one array, for a pattern."""
+    return re.escape(names(entry)[position])
+
+
+def by_verb(entry, *arrays, **options):
+    """The estimate asked for as users do."""
+    given = (arrays,) if entry.takes_any_number else arrays
+    return getattr(it, entry.quantity)(*given, method=entry.method, **options)
 
 
 def estimate(entry, *arrays, **options):
@@ -97,7 +124,7 @@ def each_argument(*kinds):
     cases = [
         pytest.param(entry, position, id=f"{entry.key}-{names(entry)[position]}")
         for entry in ENTRIES
-        for position, kind in enumerate(entry.inputs)
+        for position, kind in enumerate(inputs(entry))
         if not kinds or kind in kinds
     ]
     return pytest.mark.parametrize(("entry", "position"), cases)
@@ -131,7 +158,7 @@ def test_values_that_are_not_finite_are_counted_and_located(entry, position, bad
     broken = arrays[position].astype(float)
     broken[5], broken[9] = bad, np.nan
     width = broken[5].size
-    with pytest.raises(ValueError, match=rf"^{names(entry)[position]} must be finite") as caught:
+    with pytest.raises(ValueError, match=rf"^{named(entry, position)} must be finite") as caught:
         entry.function(*swapped(arrays, position, broken))
     assert f"{2 * width} of {broken.size}" in str(caught.value)
     assert f"({5}{', 0' if broken.ndim == 2 else ','})" in str(caught.value)
@@ -142,7 +169,7 @@ def test_tensors_that_are_not_finite_are_located_too(entry, position):
     arrays = draw(entry)
     broken = torch.from_numpy(arrays[position].copy())
     broken[7, 1] = torch.nan
-    with pytest.raises(ValueError, match=rf"^{names(entry)[position]} .* 1 of .*\(7, 1\)"):
+    with pytest.raises(ValueError, match=rf"^{named(entry, position)} .* 1 of .*\(7, 1\)"):
         entry.function(*swapped(arrays, position, broken))
 
 
@@ -152,14 +179,14 @@ def test_shapes_that_hold_no_samples_are_refused(entry, position, shape):
     name = names(entry)[position]
     array = np.ones(shape, dtype=int)
     for given in (array, torch.from_numpy(array)):
-        with pytest.raises(ValueError, match=rf"^{name} must .*{re.escape(str(shape))}"):
+        with pytest.raises(ValueError, match=rf"^{re.escape(name)} must .*{re.escape(str(shape))}"):
             entry.function(*swapped(draw(entry), position, given))
 
 
 @each_argument()
 @pytest.mark.parametrize("empty", [[], (), [[]]], ids=repr)
 def test_empty_lists_are_refused(entry, position, empty):
-    with pytest.raises(ValueError, match=rf"^{names(entry)[position]} must not be empty"):
+    with pytest.raises(ValueError, match=rf"^{named(entry, position)} must not be empty"):
         entry.function(*swapped(draw(entry), position, empty))
 
 
@@ -169,7 +196,7 @@ def test_unequal_lengths_name_both_arrays_and_their_shapes(entry):
     with pytest.raises(ValueError, match="the same number of rows") as caught:
         entry.function(first, second[:-3], *rest)
     for name in names(entry)[:2]:
-        assert re.search(rf"\b{name}\b", str(caught.value))
+        assert re.search(rf"(^|\W){re.escape(name)}(\W|$)", str(caught.value))
     assert f"({N}" in str(caught.value)
     assert f"({N - 3}" in str(caught.value)
 
@@ -204,28 +231,28 @@ def _with_objects(array):
 )
 def test_what_cannot_be_a_sample_is_a_type_error(entry, position, change):
     arrays = draw(entry)
-    with pytest.raises(TypeError, match=rf"^{names(entry)[position]} must "):
+    with pytest.raises(TypeError, match=rf"^{named(entry, position)} must "):
         entry.function(*swapped(arrays, position, change(arrays[position])))
 
 
 @each_argument()
 def test_ragged_lists_are_refused(entry, position):
     ragged = [[1.0, 2.0], [3.0], *([[4.0, 5.0]] * (N - 2))]
-    with pytest.raises(ValueError, match=rf"^{names(entry)[position]} must be a rectangular"):
+    with pytest.raises(ValueError, match=rf"^{named(entry, position)} must be a rectangular"):
         entry.function(*swapped(draw(entry), position, ragged))
 
 
-@each_argument("real")
+@each_argument("real", "line")
 def test_strings_are_no_real_numbers(entry, position):
     labels = np.array(["cat", "dog"] * (N // 2))
-    with pytest.raises(TypeError, match=rf"^{names(entry)[position]} must hold real numbers"):
+    with pytest.raises(TypeError, match=rf"^{named(entry, position)} must hold real numbers"):
         entry.function(*swapped(draw(entry), position, labels))
 
 
 @each_argument("codes")
 def test_fractions_are_no_labels(entry, position):
     arrays = draw(entry)
-    name = names(entry)[position]
+    name = named(entry, position)
     for halves in (arrays[position] / 2, (arrays[position] / 2).tolist()):
         with pytest.raises(ValueError, match=rf"^{name} must hold discrete labels.*0\.5"):
             entry.function(*swapped(arrays, position, halves))
@@ -236,6 +263,10 @@ def test_fractions_are_no_labels(entry, position):
 @each_entry
 def test_too_few_and_too_many_arrays_say_what_is_wanted(entry):
     arrays = draw(entry)
+    if entry.takes_any_number:
+        with pytest.raises(TypeError, match=rf"{entry.key} takes 2 arrays or more; got 1"):
+            entry.function(arrays[0])
+        return
     for given in (arrays[:-1], [*arrays, arrays[-1]]):
         with pytest.raises(TypeError, match=rf"{entry.key} takes {len(arrays)} array") as caught:
             entry.function(*given)
@@ -249,7 +280,12 @@ def test_one_sample_is_an_answer_or_a_clear_error(entry):
         with pytest.raises(ValueError, match=r"n=1 samples"):
             entry.function(*single)
         return
-    found = estimate(entry, *single)
+    try:
+        found = estimate(entry, *single)
+    except ValueError:
+        with pytest.raises(ValueError, match=rf"\b{named(entry, 0)}\b.* n=1 samples"):
+            entry.function(*single)
+        return
     assert not math.isnan(found.value)
     assert found.stderr is None or not math.isnan(found.stderr)
 
@@ -304,6 +340,8 @@ def test_whole_numbers_are_whole(entry, option, bad):
 @each_option(float)
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -1.0, 0.0, "2", None, True], ids=repr)
 def test_widths_and_variances_are_positive_numbers(entry, option, bad):
+    if option == "order" and bad in (0.0, math.inf):
+        pytest.skip("limits that are answered exactly: tests/estimators/test_discrete_renyi.py")
     with pytest.raises((TypeError, ValueError), match=rf"\b{option}\b"):
         entry.function(*draw(entry), **{option: bad})
 
@@ -324,7 +362,7 @@ def _exact(array, dtype):
     return array.astype(dtype).astype(float)
 
 
-@each_argument("real")
+@each_argument("real", "line")
 @pytest.mark.parametrize(
     "dtype",
     [
@@ -354,7 +392,7 @@ def test_every_dtype_gives_the_value_of_its_doubles(entry, position, dtype, orde
     assert_same(estimate(entry, *swapped(arrays, position, array)), plain)
 
 
-@each_argument("real")
+@each_argument("real", "line")
 @pytest.mark.parametrize(
     "dtype", ["bool", "int32", "int64", "float16", "bfloat16", "float32", "float64"]
 )
@@ -506,6 +544,8 @@ def test_one_dimension_is_one_column(entry):
 @each_entry
 def test_arrays_may_be_given_by_name(entry):
     arrays = draw(entry)
+    if entry.takes_any_number:
+        pytest.skip("they have no names")
     by_name = estimate(entry, **dict(zip(names(entry), arrays, strict=True)))
     assert_same(by_name, estimate(entry, *arrays))
 
@@ -533,6 +573,26 @@ def test_every_option_is_resolved_in_the_result(entry):
         if type(default) is int and option not in ("variant", "rng"):
             changed = estimate(entry, *draw(entry), **{option: default + 1})
             assert changed.params[option] == default + 1
+
+
+POINTWISE = [pytest.param(e, id=e.key) for e in ENTRIES if "pointwise" in e.options]
+
+
+@pytest.mark.parametrize("entry", POINTWISE)
+def test_pointwise_values_average_to_the_estimate(entry, engine):
+    arrays = draw(entry)
+    plain, found = estimate(entry, *arrays), estimate(entry, *arrays, pointwise=True)
+    assert same(plain.value, found.value)
+    assert "pointwise" not in plain.diagnostics
+    local = found.diagnostics["pointwise"]
+    assert local.shape == (N,)
+    assert not local.flags.writeable
+    assert local.mean() == pytest.approx(found.value, rel=1e-12)
+    in_bits = found.to("bits").diagnostics["pointwise"]
+    assert in_bits == pytest.approx(local / 0.6931471805599453, rel=1e-15)
+    order = np.random.default_rng(1).permutation(N)
+    again = estimate(entry, *(array[order] for array in arrays), pointwise=True)
+    assert again.diagnostics["pointwise"] == pytest.approx(local[order], rel=1e-9, abs=1e-9)
 
 
 @each_entry
@@ -578,7 +638,7 @@ def test_the_result_can_be_pickled_and_copied(entry):
 def test_warnings_are_said_aloud_and_kept(entry, way):
     call = {
         "function": entry.function,
-        "verb": lambda *arrays: getattr(it, entry.quantity)(*arrays, method=entry.method),
+        "verb": lambda *arrays: by_verb(entry, *arrays),
         "measure": it.measure(entry.key),
     }[way]
     with warnings.catch_warnings(record=True) as said:
@@ -683,7 +743,12 @@ def test_the_engines_agree(entry, n):
     if n <= entry.options.get("k", 0):
         pytest.skip("fewer samples than neighbours")
     with ops.use("cpu"):
-        on_cpu = estimate(entry, *arrays)
+        try:
+            on_cpu = estimate(entry, *arrays)
+        except ValueError:
+            if n > 1:
+                raise
+            pytest.skip("an error, as another test sees")
     with ops.use("torch"):
         on_torch = estimate(entry, *arrays)
     assert _close(on_cpu.value, on_torch.value)
@@ -713,6 +778,58 @@ def test_two_devices_are_named(entry):
     first, *rest = draw(entry)
     with pytest.raises(ValueError, match=r"same device; got \w+ on cuda:0, \w+ on cpu"):
         entry.function(torch.from_numpy(first).cuda(), *rest)
+
+
+# ---- invariances ---------------------------------------------------------------------------
+
+#: Estimators of Shannon quantities of real data, which know how they change with the scale.
+REALS = [
+    pytest.param(e, id=e.key)
+    for e in ENTRIES
+    if set(inputs(e)) <= {"real", "line"} and e.estimand == "shannon"
+]
+SHARED = [
+    pytest.param(e, id=e.key)
+    for e in ENTRIES
+    if e.quantity in ("mutual_information", "conditional_mutual_information", "total_correlation")
+]
+
+
+@pytest.mark.parametrize("entry", REALS)
+@pytest.mark.parametrize("scale", [2.0**40, 1e3, 1e300, 1e-300, 1e-310], ids=str)
+def test_the_scale_of_the_data_is_only_a_unit(entry, engine, scale):
+    arrays = draw(entry, 200)
+    plain = estimate(entry, *arrays).value
+    if entry.quantity == "entropy":
+        plain += arrays[0].shape[1] * math.log(scale)
+    found = estimate(entry, *(array * scale for array in arrays)).value
+    assert found == pytest.approx(plain, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("entry", REALS)
+def test_a_large_offset_changes_little(entry, engine):
+    arrays = draw(entry, 200)
+    found = estimate(entry, *(array + 1e9 for array in arrays)).value
+    assert found == pytest.approx(estimate(entry, *arrays).value, abs=1e-6)
+
+
+@pytest.mark.parametrize("entry", SHARED)
+def test_a_constant_tells_nothing(entry, engine):
+    arrays = draw(entry)
+    constant = np.full(N, 3) if inputs(entry)[0] == "codes" else np.full((N, 2), -0.1)
+    if entry.quantity == "total_correlation":
+        arrays = [constant, arrays[1], constant]
+    found = estimate(entry, *swapped(arrays, 0, constant))
+    assert found.value == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("entry", SHARED)
+def test_information_is_symmetric(entry, engine):
+    if len(set(inputs(entry)[:2])) > 1:
+        pytest.skip("its variables are of different kinds")
+    x, y, *rest = draw(entry)
+    found = estimate(entry, y, x, *rest)
+    assert found.value == pytest.approx(estimate(entry, x, y, *rest).value, rel=1e-12, abs=1e-12)
 
 
 # ---- truth --------------------------------------------------------------------------------
@@ -768,7 +885,7 @@ def test_the_docstring_has_every_section(entry):
     assert re.search(r"\bbias", parts["Notes"], re.I)
     assert "Cost: " in parts["Notes"]
     assert re.search(r"doi:10\.|arXiv:|ISBN", parts["References"])
-    for array in names(entry):
+    for array in parameters(entry):
         assert re.search(rf"^[\w, ]*\b{array}\b[\w, ]* : .*shape \(n", parts["Parameters"], re.M)
     for option in entry.options:
         assert re.search(rf"^[\w, ]*\b{option}\b", parts["Parameters"], re.M), option
@@ -796,22 +913,28 @@ def test_an_estimator_is_reached_by_verb_by_name_and_by_list(entry):
     arrays = draw(entry)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", it.InfotheoryWarning)
-        by_verb = getattr(it, entry.quantity)(*arrays, method=entry.method)
-    assert_same(by_verb, estimate(entry, *arrays))
+        found = by_verb(entry, *arrays)
+    assert_same(found, estimate(entry, *arrays))
     assert getattr(it, f"{entry.method}_{entry.quantity}") is entry.function
     assert entry in it.methods(entry.quantity)
-    assert list(inspect.signature(entry.function).parameters) == [*names(entry), *entry.options]
+    assert list(inspect.signature(entry.function).parameters) == [
+        *parameters(entry),
+        *entry.options,
+    ]
 
 
 @pytest.mark.parametrize("quantity", sorted({entry.quantity for entry in ENTRIES}))
 def test_an_unknown_method_lists_the_known_ones_and_the_nearest(quantity):
-    verb = getattr(it, quantity)
-    arrays = draw(it.methods(quantity)[0])
+    known = it.methods(quantity)
+    misspelt = known[0].method + "x"
+    arrays = draw(known[0])
     with pytest.raises(ValueError, match="method must be one of") as caught:
-        verb(*arrays, method="gausian")
-    for entry in it.methods(quantity):
+        getattr(it, quantity)(
+            *((arrays,) if known[0].takes_any_number else arrays), method=misspelt
+        )
+    for entry in known:
         assert repr(entry.method) in str(caught.value)
-    assert "Did you mean 'gaussian'?" in str(caught.value)
+    assert f"Did you mean {known[0].method!r}?" in str(caught.value)
 
 
 def test_entropy_has_no_default_method():

@@ -49,7 +49,7 @@ def test_every_public_name_exists():
 
 
 def test_estimators_are_importable_by_their_long_name():
-    assert it.ksg_mutual_information is it.estimators.neighbours.ksg_mutual_information
+    assert it.ksg_mutual_information is it.estimators.ksg.ksg_mutual_information
     assert float(it.plugin_entropy([0, 1] * 9)) == pytest.approx(0.6931471805599453, rel=1e-15)
 
 

@@ -1,24 +1,30 @@
-"""Entropy and mutual information of real variables from distances to nearest neighbours."""
+"""Entropy from distances to nearest neighbours, and what all neighbour methods share."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy.special import digamma, gammaln
 
 from infotheory import checks, ops, truth
-from infotheory.estimate import AT_CEILING, Estimate
+from infotheory.estimate import Estimate
 from infotheory.registry import estimator
 
-__all__ = ["knn_entropy", "ksg_mutual_information"]
+__all__ = ["check_neighbours", "doubts", "is_constant", "knn_entropy", "rescaled"]
 
 METRICS = ("chebyshev", "euclidean")
 SCALES = ("standardise", "rank", None)
 
 #: Rounding to float32 alone gives large samples a few ties; a hundredth is no accident.
 _MANY_TIES = 0.01
+#: Weights of both signs enlarge what chance does to the value.
+_LARGE_WEIGHTS = 50.0
+#: A column is on a grid if it has at most so many steps, off by no more than a share of one. Then
+#: the unit of its scale keeps so many digits.
+_MOST_STEPS, _OFF_GRID, _DIGITS = 2.0**20, 1e-5, 26
 
 
 @estimator(
@@ -28,14 +34,26 @@ _MANY_TIES = 0.01
     truth=(truth.normal(1), truth.normal(2, deviation=3.0)),
 )
 def knn_entropy(
-    x: Any, *, k: int = 3, metric: str = "chebyshev", scale: str | None = None
+    x: Any,
+    *,
+    k: int = 3,
+    metric: str = "chebyshev",
+    scale: str | None = None,
+    weighted: bool = False,
+    pointwise: bool = False,
 ) -> Estimate:
     r"""Differential entropy from the distance to the k-th neighbour (Kozachenko-Leonenko).
 
     .. math:: \hat h = \psi(n) - \psi(k) + \ln c_d + \frac{d}{n} \sum_i \ln r_i
 
     where r_i is the distance from sample i to its k-th nearest other sample and c_d the volume
-    of the unit ball.
+    of the unit ball. The weighted form is an average over several ranks j instead of k alone,
+
+    .. math:: \hat h = \psi(n) + \ln c_d + \frac1n \sum_i \sum_{j \le k} w_j
+        \left(d \ln r_{ij} - \psi(j)\right), \quad \sum_j w_j = 1, \quad
+        \sum_j w_j \frac{\Gamma(j + 2l/d)}{\Gamma(j)} = 0, \; l = 1, \ldots, \lfloor d/4 \rfloor
+
+    with the weights of least norm on the ranks floor(k/d), floor(2k/d), ..., k.
 
     Parameters
     ----------
@@ -47,6 +65,11 @@ def knn_entropy(
         The norm that makes the ball.
     scale : {None, "standardise", "rank"}
         None leaves x alone. Otherwise the entropy is that of the rescaled variable.
+    weighted : bool
+        The weighted form, whose leading terms of the bias cancel. In fewer than 4 dimensions
+        there are none to cancel, and it is the plain form; in more, k has to grow with d.
+    pointwise : bool
+        Adds the term of each sample as ``diagnostics["pointwise"]``.
 
     Returns
     -------
@@ -57,7 +80,7 @@ def knn_entropy(
     Raises
     ------
     ValueError
-        If k >= n, or for an unknown metric or scale.
+        If k >= n, for an unknown metric or scale, or if k has too few ranks to be weighted.
 
     Notes
     -----
@@ -70,117 +93,35 @@ def knn_entropy(
     ----------
     Kozachenko & Leonenko, Problems of Information Transmission 23 (1987) 95;
     Kraskov, Stögbauer, Grassberger, Phys. Rev. E 69 (2004) 066138, doi:10.1103/PhysRevE.69.066138,
-    eq. 20.
+    eq. 20; Berrett, Samworth, Yuan, Annals of Statistics 47 (2019) 288, doi:10.1214/18-AOS1688,
+    eq. 2 (with ln(n - 1) for psi(n), which differs by less than 1 / n).
     """
     n, d = x.shape
-    _check(n, d, k, metric, scale)
-    (x,) = _rescaled([x], scale)
-    found = ops.of(x).neighbours([x], k, metric, counts=False)
-    with np.errstate(divide="ignore"):
-        logs = np.log(found.radius)
+    check_neighbours(n, k, metric, scale)
+    weights = _weights(k, d) if checks.flag(weighted, "weighted") else np.eye(k)[-1]
+    checks.flag(pointwise, "pointwise")
+    (x,) = rescaled([x], scale)
+    used = np.flatnonzero(weights)
+    found = ops.of(x).neighbours([x], k, metric, counts=False, every=len(used) > 1)
+    radii = found.radius[:, used] if len(used) > 1 else found.radius[:, None]
+    # Coincident samples are an atom, whatever sign its weight has.
+    atom = (radii == 0).any(axis=1)
+    logs = np.log(np.where(atom[:, None], 1.0, radii))
     ln_ball = d * math.log(2.0) if metric == "chebyshev" else _ln_euclidean_ball(d)
-    value = digamma(n) - digamma(k) + ln_ball + d * logs.mean()
-    spread = logs.std() if np.isfinite(logs).all() else math.nan
-    return Estimate(
-        value,
-        stderr=d * spread / math.sqrt(n) if math.isfinite(spread) else None,
-        n=n,
-        diagnostics={"path": found.path} | _doubts({"x": x}),
-    )
-
-
-@estimator(
-    "mutual_information:ksg",
-    inputs=("real", "real"),
-    source="Kraskov et al. (2004), arXiv:cond-mat/0305641, eq. 8",
-    truth=(truth.correlated_normals(0.6), truth.correlated_normals(0.6, d=2)),
-)
-def ksg_mutual_information(
-    x: Any,
-    y: Any,
-    *,
-    k: int = 3,
-    variant: int = 1,
-    metric: str = "chebyshev",
-    scale: str | None = "standardise",
-) -> Estimate:
-    r"""Mutual information from neighbour counts (Kraskov, Stögbauer and Grassberger).
-
-    .. math:: \hat I = \psi(k) + \psi(n) - \langle \psi(n_x + 1) + \psi(n_y + 1) \rangle
-
-    where n_x counts the other samples strictly nearer in x than the k-th neighbour in the
-    joint space is, whose distance is the larger of those in x and in y.
-
-    Parameters
-    ----------
-    x, y : real arrays, shape (n,) or (n, d)
-        Paired samples.
-    k : int
-        Which neighbour; a larger k has less variance and more bias.
-    variant : {1}
-        The first of the two algorithms of the article.
-    metric : {"chebyshev", "euclidean"}
-        The norm within x and within y; across the two it is always the maximum.
-    scale : {"standardise", "rank", None}
-        Each column to mean 0 and deviation 1; to ranks, which makes the estimate blind to
-        monotone maps of a column; or left alone. The true value does not depend on it.
-
-    Returns
-    -------
-    Estimate
-        In nats; negative values near independence are kept. Diagnostics: ``ties`` (the fraction
-        of samples with an exact duplicate in x or in y), ``ceiling`` (psi(n) - psi(k)),
-        ``saturated``, ``path``.
-
-    Raises
-    ------
-    ValueError
-        If k >= n, the lengths differ, or for an unknown variant, metric or scale.
-
-    Notes
-    -----
-    Bias: towards zero where the dependence is strong or the dimension high (at n = 10,000 it
-    finds less than half of 4.46 nats in 20 + 20 normal dimensions). No value can exceed
-    psi(n) - psi(k). Ties are counted by definition and never broken by noise; data with many of
-    them is not continuous. A constant variable has information 0. Standard error: that of a
-    mean of independent terms. Cost: O(n log n) in few dimensions, O(n^2 d) in many; O(n d)
-    memory.
-
-    References
-    ----------
-    Kraskov, Stögbauer, Grassberger, Phys. Rev. E 69 (2004) 066138, doi:10.1103/PhysRevE.69.066138,
-    eq. 8.
-    """
-    n = len(x)
-    _check(n, x.shape[1] + y.shape[1], k, metric, scale)
-    checks.choice(variant, "variant", (1,))
-    ceiling = float(digamma(n) - digamma(k))
-    x, y = _rescaled([x, y], scale)
-    constant = [name for name, part in (("x", x), ("y", y)) if _is_constant(part)]
-    if constant:
-        noted = {"ties": 1.0, "ceiling": ceiling, "saturated": False, "constant": constant}
-        return Estimate(0.0, stderr=0.0, n=n, diagnostics=noted)
-    found = ops.of(x, y).neighbours([x, y], k, metric)
-    assert found.counts is not None
-    local = digamma(k) + digamma(n) - digamma(found.counts + 1.0).sum(axis=0)
-    value = float(local.mean())
-    saturated = value >= AT_CEILING * ceiling
-    estimate = Estimate(
-        value,
-        stderr=local.std() / math.sqrt(n),
-        n=n,
-        diagnostics={"ceiling": ceiling, "saturated": saturated, "path": found.path}
-        | _doubts({"x": x, "y": y}),
-    )
-    if not saturated:
+    local = digamma(n) + ln_ball + (d * logs - digamma(used + 1.0)) @ weights[used]
+    local = np.where(atom, -math.inf, local)
+    noted = {"path": found.path} | doubts({"x": x})
+    estimate = Estimate.average(local, pointwise=pointwise, diagnostics=noted)
+    if (size := float(np.abs(weights).sum())) < _LARGE_WEIGHTS:
         return estimate
     return estimate.noting(
-        f"the value is at its ceiling psi(n) - psi(k) = {ceiling:.3g}: the true one is at least "
-        f"about that, and infinite if one variable is a function of the other."
+        f"the weights of k={k} ranks in {d} dimensions add up to {size:.3g} in size, and chance "
+        f"with them; take a larger k, or weighted=False."
     )
 
 
-def _check(n: int, d: int, k: int, metric: str, scale: str | None) -> None:
+def check_neighbours(n: int, k: int, metric: str, scale: str | None) -> None:
+    """Errors that name k, metric or scale."""
     checks.integer(k, "k", low=1)
     if k >= n:
         raise ValueError(f"x has n={n} samples; k={k} needs at least {k + 1}.")
@@ -188,37 +129,83 @@ def _check(n: int, d: int, k: int, metric: str, scale: str | None) -> None:
     checks.choice(scale, "scale", SCALES)
 
 
-def _rescaled(parts: list[Any], scale: str | None) -> list[Any]:
+def rescaled(parts: Sequence[Any], scale: str | None) -> list[Any]:
+    """Each column of each part standardised, turned into ranks, or left alone."""
     engine = ops.of(*parts)
     if scale == "standardise":
-        return [engine.standardise(part)[0] for part in parts]
-    return parts if scale is None else [engine.rank(part) for part in parts]
+        return [_standardised(part) for part in parts]
+    return list(parts) if scale is None else [engine.rank(part) for part in parts]
 
 
-def _is_constant(x: Any) -> bool:
+def _standardised(x: Any) -> Any:
+    """Each column with deviation 1. On a grid, equal distances stay equal to the bit.
+
+    Rounding would else break the ties of whole numbers, one way or the other with the order of
+    the rows.
+    """
+    standard = ops.of(x).standardise(x)[0]
+    for place in range(x.shape[1]):
+        column = standard[:, place : place + 1]
+        if tied(column) > _MANY_TIES and (found := _on_grid(column)) is not None:
+            steps, unit = found
+            standard[:, place : place + 1] = steps * unit
+    return standard
+
+
+def _on_grid(column: Any) -> tuple[Any, float] | None:
+    """(n, 1) whole steps on the grid of a column that varies, and what makes their deviation 1.
+
+    None where the column is on no grid.
+    """
+    levels = ops.of(column).unique_values(column)
+    low, span = float(levels[0]), float(levels[-1] - levels[0])
+    step = float(np.diff(levels).min(initial=span))
+    if step * _MOST_STEPS <= span:
+        return None
+    step = span / round(span / step)
+    places = (levels - low) / step
+    if np.abs(places - np.rint(places)).max() > _OFF_GRID:
+        return None
+    steps = ((column - low) / step).round()
+    # Sums of whole numbers are exact, and so do not depend on the order of the rows.
+    total, squares, n = float(steps.sum()), float((steps * steps).sum()), len(column)
+    deviation = math.sqrt(squares / n - (total / n) ** 2)
+    # So few digits that products with whole numbers are exact too.
+    fraction, exponent = math.frexp(1 / deviation)
+    return steps, math.ldexp(round(math.ldexp(fraction, _DIGITS)), exponent - _DIGITS)
+
+
+def is_constant(x: Any) -> bool:
+    """Whether all samples are the same point."""
     return bool((x == x[:1]).all())
 
 
-def _doubts(parts: dict[str, Any]) -> dict[str, Any]:
-    """The fraction of ties, and what has to be said about the data."""
-    ties = {name: _ties(x) for name, x in parts.items()}
-    n = len(next(iter(parts.values())))
-    d = sum(x.shape[1] for x in parts.values())
-    doubts = [
+def doubts(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """The fraction of ties, and what has to be said about data taken for continuous."""
+    ties = {name: tied(x) for name, x in parts.items()}
+    said = [
         f"{share:.0%} of the samples of {name} have an exact duplicate, but the method takes "
-        f"{name} for continuous; for discrete or rounded data use method='binned' or 'plugin'."
+        f"{name} for continuous; for discrete or rounded data use method='mixed' or 'plugin'."
         for name, share in ties.items()
         if share > _MANY_TIES
     ]
-    if d > math.log2(n):
-        doubts.append(
-            f"{n} samples are few for {d} dimensions (fewer than one for each orthant), so the "
-            f"value can be far off; reduce the dimension first."
-        )
-    return {"ties": max(ties.values())} | ({"warnings": tuple(doubts)} if doubts else {})
+    said += too_few(parts)
+    return {"ties": max(ties.values())} | ({"warnings": tuple(said)} if said else {})
 
 
-def _ties(x: Any) -> float:
+def too_few(parts: Mapping[str, Any]) -> list[str]:
+    """A warning if the samples cannot fill their dimensions."""
+    n = len(next(iter(parts.values())))
+    d = sum(x.shape[1] for x in parts.values())
+    if d <= math.log2(n):
+        return []
+    return [
+        f"{n} samples are few for {d} dimensions (fewer than one for each orthant), so the "
+        f"value can be far off; reduce the dimension first."
+    ]
+
+
+def tied(x: Any) -> float:
     """The fraction of samples that have an exact duplicate."""
     engine = ops.of(x)
     counts = engine.bincount(engine.row_codes(x))
@@ -228,3 +215,26 @@ def _ties(x: Any) -> float:
 def _ln_euclidean_ball(d: int) -> float:
     """Ln of the volume of the unit ball, pi^(d/2) / Gamma(1 + d/2)."""
     return d / 2 * math.log(math.pi) - float(gammaln(1 + d / 2))
+
+
+def _weights(k: int, d: int) -> np.ndarray:
+    """(k,) weights of the ranks 1..k, of least norm among those that cancel the leading bias."""
+    if d < 4:
+        return np.eye(k)[-1]
+    ranks = np.unique(np.arange(1, d + 1) * k // d)
+    ranks = ranks[ranks > 0]
+    powers = np.arange(d // 4 + 1)[:, None]
+    # The first row, of ones, is the sum of the weights; rows are divided by their largest entry.
+    logs = gammaln(ranks + 2 * powers / d) - gammaln(ranks)
+    rows = np.exp(logs - logs.max(axis=1, keepdims=True))
+    wanted = np.zeros(len(rows))
+    wanted[0] = 1.0
+    solved, _, rank, _ = np.linalg.lstsq(rows, wanted, rcond=None)
+    if rank < len(rows):
+        raise ValueError(
+            f"k={k} has too few ranks to cancel {d // 4} terms of the bias in {d} dimensions; "
+            f"weighted=True needs k of about {d} or more."
+        )
+    weights = np.zeros(k)
+    weights[ranks - 1] = solved
+    return weights

@@ -37,7 +37,8 @@ class Neighbours(NamedTuple):
     """Distances to the k-th neighbour in the joint space, and who is nearer in each part."""
 
     radius: np.ndarray
-    """(n,) distance to the k-th nearest other sample; across parts the maximum counts."""
+    """(n,) distance to the k-th nearest other sample, or (n, k) to each rank up to it; across
+    parts the maximum counts."""
     counts: np.ndarray | None
     """(parts, n) other samples strictly nearer than `radius` within the part."""
     path: str
@@ -99,9 +100,29 @@ class Engine(Protocol):
         """The covariance matrix of all columns of all parts, 1/n form."""
 
     def neighbours(
-        self, parts: Sequence[Any], k: int, metric: str, *, counts: bool = True
+        self,
+        parts: Sequence[Any],
+        k: int,
+        metric: str,
+        *,
+        counts: bool = True,
+        every: bool = False,
     ) -> Neighbours:
-        """Joint k-th neighbour distances and, if asked, the counts within each part."""
+        """Joint k-th neighbour distances and, if asked, the counts within each part.
+
+        With `every` the radius is (n, k): the distances to the first, the second, ... neighbour.
+        """
+
+    def nearer(self, parts: Sequence[Any], radius: np.ndarray, metric: str) -> np.ndarray:
+        """(n,) how many other samples are nearer, in all parts, than a radius for each."""
+
+    def extents(self, parts: Sequence[Any], radius: np.ndarray, metric: str) -> np.ndarray:
+        """(parts, n) the largest distance in each part of the others within a radius for each."""
+
+    def permuted_counts(
+        self, parts: Sequence[Any], k: int, metric: str, orders: np.ndarray
+    ) -> np.ndarray:
+        """(2, b, n) the counts of `neighbours` with the second part's rows in each of b orders."""
 
     def mixture_log_sums(
         self, x: Any, variance: float, classes: Any | None = None
@@ -110,6 +131,12 @@ class Engine(Protocol):
 
     def mixture_log_density(self, x: Any, points: Any, variance: float) -> np.ndarray:
         """(m,) ln of (1/n) sum_j exp(-|point - x_j|^2 / (2 variance)), not normalised."""
+
+    def kernel_log_sums(self, parts: Sequence[Any], variance: float) -> np.ndarray:
+        """(n,) ln of the sum over the others j of exp(-|x_i - x_j|^2 / (2 variance)).
+
+        x has the columns of all parts. An isolated sample has its true value: nothing cancels.
+        """
 
 
 def of(*arrays: Any) -> Engine:

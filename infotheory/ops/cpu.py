@@ -13,7 +13,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from infotheory.ops import MixtureLogSums, Neighbours
-from infotheory.ops.kernels import mixture, rows
+from infotheory.ops.kernels import mixture, permuted, rows
 from infotheory.ops.kernels import neighbours as neighbour_kernels
 
 Primitive = TypeVar("Primitive", bound=Callable[..., Any])
@@ -94,9 +94,25 @@ def covariance(*parts: Any) -> np.ndarray:
 
 
 @_leaving_torch_its_threads
-def neighbours(parts: Sequence[Any], k: int, metric: str, *, counts: bool = True) -> Neighbours:
-    doubles = [np.require(part, np.float64, ["C", "W"]) for part in parts]
-    return Neighbours(*neighbour_kernels.neighbours(doubles, k, metric, counts=counts))
+def neighbours(
+    parts: Sequence[Any], k: int, metric: str, *, counts: bool = True, every: bool = False
+) -> Neighbours:
+    return Neighbours(*neighbour_kernels.neighbours(parts, k, metric, counts, every=every))
+
+
+@_leaving_torch_its_threads
+def nearer(parts: Sequence[Any], radius: np.ndarray, metric: str) -> np.ndarray:
+    return neighbour_kernels.nearer(parts, radius, metric)
+
+
+@_leaving_torch_its_threads
+def extents(parts: Sequence[Any], radius: np.ndarray, metric: str) -> np.ndarray:
+    return neighbour_kernels.extents(parts, radius, metric)
+
+
+@_leaving_torch_its_threads
+def permuted_counts(parts: Sequence[Any], k: int, metric: str, orders: np.ndarray) -> np.ndarray:
+    return permuted.permuted_counts(parts, k, metric, orders)
 
 
 @_leaving_torch_its_threads
@@ -110,6 +126,12 @@ def mixture_log_density(x: Any, points: Any, variance: float) -> np.ndarray:
     x = np.require(x, np.float64, ["C", "W"])
     points = np.require(points, np.float64, ["C", "W"])
     return mixture.mixture_density_log(x, points, variance)
+
+
+@_leaving_torch_its_threads
+def kernel_log_sums(parts: Sequence[Any], variance: float) -> np.ndarray:
+    x = np.concatenate([np.asarray(part, dtype=np.float64) for part in parts], axis=1)
+    return mixture.kernel_log_sums(x, variance)
 
 
 def threads() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -69,12 +69,32 @@ def rank(x: Any) -> Any:
 def covariance(*parts: Any) -> np.ndarray:
     x = torch.cat([torch.as_tensor(part).double() for part in parts], dim=1)
     centred = x - x.mean(dim=0)
+    if centred.device.type == "cpu":  # torch's product has other last bits for other threads
+        columns = centred.numpy()
+        return columns.T @ columns / len(x)
     return (centred.T @ centred / len(x)).cpu().numpy()
 
 
-def neighbours(parts: Sequence[Any], k: int, metric: str, *, counts: bool = True) -> Neighbours:
-    doubles = [torch.as_tensor(part).double() for part in parts]
-    return Neighbours(*neighbour_tiles.neighbours(doubles, k, metric, counts=counts))
+def neighbours(
+    parts: Sequence[Any], k: int, metric: str, *, counts: bool = True, every: bool = False
+) -> Neighbours:
+    found = neighbour_tiles.neighbours(_tensors(parts), k, metric, counts, every=every)
+    return Neighbours(*found)
+
+
+def nearer(parts: Sequence[Any], radius: np.ndarray, metric: str) -> np.ndarray:
+    return neighbour_tiles.nearer(_tensors(parts), radius, metric)
+
+
+def extents(parts: Sequence[Any], radius: np.ndarray, metric: str) -> np.ndarray:
+    return neighbour_tiles.extents(_tensors(parts), radius, metric)
+
+
+def permuted_counts(parts: Sequence[Any], k: int, metric: str, orders: np.ndarray) -> np.ndarray:
+    x, y = _tensors(parts)
+    index = torch.from_numpy(orders).to(y.device)
+    found = [neighbour_tiles.neighbours([x, y[order]], k, metric)[1] for order in index]
+    return np.stack(cast(list[np.ndarray], found), axis=1)
 
 
 def mixture_log_sums(x: Any, variance: float, classes: Any | None = None) -> MixtureLogSums:
@@ -89,6 +109,11 @@ def mixture_log_density(x: Any, points: Any, variance: float) -> np.ndarray:
     return tensor_mixture.mixture_density_log(x, points, variance)
 
 
+def kernel_log_sums(parts: Sequence[Any], variance: float) -> np.ndarray:
+    x = torch.cat([torch.as_tensor(part).double() for part in parts], dim=1)
+    return tensor_mixture.kernel_log_sums(x, variance)
+
+
 def threads() -> int:
     return torch.get_num_threads()
 
@@ -101,3 +126,7 @@ def _rank_of_column(column: torch.Tensor) -> torch.Tensor:
     _, place, counts = torch.unique(column, return_inverse=True, return_counts=True)
     last = counts.cumsum(0).double()
     return (last - (counts - 1) / 2)[place]
+
+
+def _tensors(parts: Sequence[Any]) -> list[torch.Tensor]:
+    return [torch.as_tensor(part).double() for part in parts]

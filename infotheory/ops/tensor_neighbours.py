@@ -1,12 +1,12 @@
 """Radii and counts of nearest neighbours for torch tensors on any device, tile by tile."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from infotheory.ops.ranges import scaled, shrink_exponent
+from infotheory.ops.ranges import limits, scaled, shrink_exponent
 
 # Bytes of one table of distances, of which parts + 2 are held; so n x n never is.
 TILE_BYTES = {"cpu": 1 << 22, "cuda": 1 << 29}
@@ -27,8 +27,47 @@ def _distances(rows: Tensor, samples: Tensor, euclidean: bool, out: Tensor, step
             torch.maximum(out, step.abs_(), out=out)
 
 
+class _Samples:
+    """The parts as float64 within its range, and their distances tile by tile."""
+
+    def __init__(self, parts: Sequence[Tensor], metric: str) -> None:
+        self.euclidean = metric == "euclidean"
+        doubles = [part.detach().to(torch.float64) for part in parts]
+        self.exponent = shrink_exponent(max(float(part.abs().max()) for part in doubles), metric)
+        self.parts = [scaled(part, -self.exponent) for part in doubles]
+        self.n, self.device = len(doubles[0]), doubles[0].device
+
+    def tiles(self) -> Iterator[tuple[slice, list[Tensor], Tensor]]:
+        """Some rows, their distances to all samples part by part, and the largest over parts.
+
+        The distance to itself counts as infinite in the last.
+        """
+        bytes_of_a_tile = TILE_BYTES.get(self.device.type, TILE_BYTES["cpu"])
+        height = min(max(1, bytes_of_a_tile // (8 * self.n)), self.n)
+        shape = (len(self.parts) + 2, height, self.n)
+        buffers = torch.empty(shape, dtype=torch.float64, device=self.device)
+        for first in range(0, self.n, height):
+            rows = slice(first, min(first + height, self.n))
+            *tables, step, joint = buffers[:, : rows.stop - first]
+            joint.zero_()
+            for part, table in zip(self.parts, tables, strict=True):
+                _distances(part[rows], part, self.euclidean, table, step)
+                torch.maximum(joint, table, out=joint)
+            joint.diagonal(first).fill_(torch.inf)  # nobody is a neighbour of itself
+            yield rows, tables, joint
+
+    def limits(self, radius: np.ndarray) -> Tensor:
+        """The radii in the units of the tables, whose Euclidean distances are squares."""
+        return torch.from_numpy(limits(radius, self.exponent, self.euclidean)).to(self.device)
+
+    def distances(self, found: Tensor) -> np.ndarray:
+        """Distances from those of the tables."""
+        array = found.cpu().numpy()
+        return scaled(np.sqrt(array) if self.euclidean else array, self.exponent)
+
+
 def neighbours(
-    parts: Sequence[Tensor], k: int, metric: str, counts: bool = True
+    parts: Sequence[Tensor], k: int, metric: str, counts: bool = True, *, every: bool = False
 ) -> tuple[np.ndarray, np.ndarray | None, str]:
     r"""Distance to the k-th nearest neighbour, and how many samples are nearer in each part.
 
@@ -47,10 +86,12 @@ def neighbours(
         Norm inside a part; between parts, always the largest.
     counts : bool
         False leaves the counts out (they cost about as much as the radii).
+    every : bool
+        True gives the distances of every rank up to the k-th.
 
     Returns
     -------
-    radius : float64 array, shape (n,)
+    radius : float64 array, shape (n,), or (n, k) of every rank
     counts : int64 array, shape (parts, n), or None
     path : "tiles"
 
@@ -58,32 +99,45 @@ def neighbours(
     -----
     Cost: n^2 times all d. Memory: a few tiles of ``TILE_BYTES``, and the samples.
     """
-    euclidean = metric == "euclidean"
-    samples = [part.detach().to(torch.float64) for part in parts]
-    n, device = len(samples[0]), samples[0].device
-    exponent = shrink_exponent(max(float(part.abs().max()) for part in samples), metric)
-    samples = [scaled(part, -exponent) for part in samples]
-
-    radius = torch.empty(n, dtype=torch.float64, device=device)
-    found = torch.empty((len(samples), n), dtype=torch.int64, device=device)
-    height = max(1, TILE_BYTES.get(device.type, TILE_BYTES["cpu"]) // (8 * n))
-    buffers = torch.empty((len(samples) + 2, height, n), dtype=torch.float64, device=device)
-    for first in range(0, n, height):
-        last = min(first + height, n)
-        *tables, step, joint = buffers[:, : last - first]
-        joint.zero_()
-        for part, table in zip(samples, tables, strict=True):
-            _distances(part[first:last], part, euclidean, table, step)
-            torch.maximum(joint, table, out=joint)
-        joint.diagonal(first).fill_(torch.inf)  # nobody is a neighbour of itself
-        reach = joint.topk(k, dim=1, largest=False, sorted=True).values[:, -1]
-        radius[first:last] = reach
+    samples = _Samples(parts, metric)
+    n, device = samples.n, samples.device
+    radii = torch.empty((n, k if every else 1), dtype=torch.float64, device=device)
+    found = torch.empty((len(parts), n), dtype=torch.int64, device=device)
+    for rows, tables, joint in samples.tiles():
+        nearest = joint.topk(k, dim=1, largest=False, sorted=True).values
+        reach = nearest[:, -1]
+        radii[rows] = nearest if every else nearest[:, -1:]
         if counts:
             for count, table in zip(found, tables, strict=True):
                 # a positive radius holds the sample itself
-                count[first:last] = (table < reach[:, None]).sum(1) - (reach > 0).long()
+                count[rows] = (table < reach[:, None]).sum(1) - (reach > 0).long()
+    radius = samples.distances(radii if every else radii[:, 0])
+    return radius, found.cpu().numpy() if counts else None, "tiles"
 
-    answer = radius.cpu().numpy()
-    if euclidean:
-        answer = np.sqrt(answer)
-    return scaled(answer, exponent), found.cpu().numpy() if counts else None, "tiles"
+
+def nearer(parts: Sequence[Tensor], radius: np.ndarray, metric: str) -> np.ndarray:
+    """How many other samples are nearer than a radius of each sample's own.
+
+    Equal to ``ops.kernels.neighbours.nearer``. Cost: n^2 times all d.
+    """
+    samples = _Samples(parts, metric)
+    reach = samples.limits(radius)
+    counts = torch.empty(samples.n, dtype=torch.int64, device=samples.device)
+    for rows, _, joint in samples.tiles():
+        counts[rows] = (joint < reach[rows, None]).sum(1)
+    return counts.cpu().numpy()
+
+
+def extents(parts: Sequence[Tensor], radius: np.ndarray, metric: str) -> np.ndarray:
+    """How far, in each part, the samples within a radius of each sample's own reach.
+
+    Equal to ``ops.kernels.neighbours.extents``. Cost: n^2 times all d.
+    """
+    samples = _Samples(parts, metric)
+    reach = samples.limits(np.nextafter(radius, np.inf))
+    found = torch.empty((len(parts), samples.n), dtype=torch.float64, device=samples.device)
+    for rows, tables, joint in samples.tiles():
+        inside = joint < reach[rows, None]
+        for extent, table in zip(found, tables, strict=True):
+            extent[rows] = torch.where(inside, table, 0.0).amax(1)
+    return samples.distances(found)

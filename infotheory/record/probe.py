@@ -92,9 +92,9 @@ class Probe:
     def beside(self, t: Any, kind: str) -> Any:
         """What goes with the activations `t`, where `t` is.
 
-        "rows" numbers the rows, "labels" numbers the distinct rows of y, "codes" and "y" are y
-        itself, as labels and as numbers, and "x" is the input, flattened. The same object comes
-        again each time, so that passes over it can be remembered.
+        "rows" numbers the rows, "inputs" the distinct rows of x, "labels" those of y, "codes" and
+        "y" are y itself, as labels and as numbers, and "x" is the input, flattened. The same
+        object comes again each time, so that passes over it can be remembered.
         """
         device = str(t.device) if checks.is_tensor(t) else "cpu"
         if (kind, device) not in self._beside:
@@ -117,8 +117,7 @@ class Probe:
 
     def _labels(self) -> np.ndarray:
         assert self._y is not None
-        _, numbered = np.unique(self._y, axis=0, return_inverse=True)
-        return numbered.reshape(-1, 1).astype(np.float64)
+        return _numbered(self._y)[:, None].astype(np.float64)
 
     def _codes(self) -> np.ndarray:
         return checks.codes(_squeezed(self._y), "y")
@@ -129,11 +128,18 @@ class Probe:
 
 _MAKERS: dict[str, Callable[[Probe], np.ndarray]] = {
     "rows": lambda probe: np.arange(probe.n),
+    "inputs": lambda probe: _numbered(_rows(probe._x)),
     "labels": Probe._labels,
     "codes": Probe._codes,
     "y": Probe._targets,
     "x": lambda probe: checks.real(_rows(probe._x), "x"),
 }
+
+
+def _numbered(rows: np.ndarray) -> np.ndarray:
+    """The distinct rows by number."""
+    _, numbered = np.unique(rows, axis=0, return_inverse=True)
+    return numbered.ravel()
 
 
 def probes(given: Any, batch_size: int | None) -> dict[str, Probe]:

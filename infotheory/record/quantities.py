@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from infotheory import registry
@@ -16,6 +17,9 @@ __all__ = ["ceiling", "check", "estimate", "needs_y", "saturated"]
 
 #: Methods for which X is the identity of the row: what they say of I(X;T) depends on T alone.
 _BY_ROW = ("binned", "mixture")
+#: What goes with T as X, where it is not the input itself. Noise in the network makes the same
+#: input, given several times, different activations.
+_AS_X = MappingProxyType({"mixture": "rows", "sample_propagation": "inputs"})
 _WITH_Y = ("H(T|Y)", "I(T;Y)", "I(X;T|Y)")
 
 
@@ -27,11 +31,13 @@ def needs_y(measure: Measure) -> bool:
 def check(measure: Measure) -> None:
     """An error for what cannot be computed of a layer, before any training is done."""
     method = measure.method
-    if measure.quantity == "I(X;T|Y)" and method not in _BY_ROW:
+    if measure.options.get("pointwise"):
         raise ValueError(
-            f"I(X;T|Y) is not available for {method!r}, which would need a conditional estimator; "
-            f"methods that have it: {', '.join(map(repr, _BY_ROW))}."
+            f"{measure}: a log keeps one number for each measure, not one for each sample; "
+            f"leave pointwise out, or call the estimator with the activations yourself."
         )
+    if measure.quantity == "I(X;T|Y)" and method not in _BY_ROW:
+        _refuse_unconditional(measure)
     if measure.quantity == "H(T|Y)":
         _refuse_missing("H(T|Y)", f"entropy:{method}")
     if measure.quantity not in registry.LAYER_QUANTITIES and len(measure.entry.inputs) != 1:
@@ -87,8 +93,8 @@ def _about_x(measure: Measure, t: Any, probe: Probe) -> Estimate:
         # X names the row and T is a function of it, so I(X;T) = H(T), and there is no need to
         # count pairs.
         return _entropy(measure, t, probe)
-    kind = "rows" if measure.method in _BY_ROW else "x"
-    return measure.entry.function(t, probe.beside(t, kind), **measure.options)
+    x = probe.beside(t, _AS_X.get(measure.method, "x"))
+    return measure.entry.function(t, x, **measure.options)
 
 
 def _about_y(measure: Measure, t: Any, probe: Probe) -> Estimate:
@@ -105,6 +111,10 @@ def _given_y(measure: Measure, t: Any, probe: Probe) -> Estimate:
 
 
 def _about_x_given_y(measure: Measure, t: Any, probe: Probe) -> Estimate:
+    if measure.method not in _BY_ROW:
+        entry = registry.entry("conditional_mutual_information", measure.method)
+        x, y = probe.beside(t, "x"), probe.beside(t, "y")
+        return entry.function(x, t, y, **measure.options)
     # I(X;T|Y) = I(X,Y;T) - I(T;Y), and the row, which X names, decides Y.
     return _difference(_about_x(measure, t, probe), _about_y(measure, t, probe), probe)
 
@@ -123,6 +133,23 @@ def _difference(whole: Estimate, about_y: Estimate, probe: Probe) -> Estimate:
     value = whole.value - about_y.value if math.isfinite(whole.value) else whole.value
     params: Mapping[str, Any] = {**whole.params, **about_y.params}
     return Estimate(value, n=whole.n, params=params, diagnostics=noted)
+
+
+def _refuse_unconditional(measure: Measure) -> None:
+    """An error unless the method estimates conditional information, with these options."""
+    known = {
+        entry.method: entry
+        for entry in registry.entries("conditional_mutual_information")
+        if entry.inputs == ("real",) * 3
+    }
+    if measure.method not in known:
+        raise ValueError(
+            f"I(X;T|Y) is not available for {measure.method!r}; methods that have it: "
+            f"{', '.join(map(repr, sorted({*_BY_ROW, *known})))}."
+        )
+    for name in measure.options:
+        if name not in known[measure.method].options:
+            raise ValueError(f"{measure} has no option {name!r} for a conditional quantity.")
 
 
 def _refuse_missing(quantity: str, key: str) -> None:

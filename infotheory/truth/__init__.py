@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from infotheory import checks
+from infotheory.truth.conditionals import (
+    chain,
+    common_cause,
+    common_cause_table,
+    conditional_entropy_table,
+    conditional_normals,
+    conditional_table,
+    exclusive_or,
+    noisy_copies,
+    shared_normals,
+    shared_table,
+)
 from infotheory.truth.entropies import (
     ball,
     binned_exponential,
@@ -57,11 +71,18 @@ __all__ = [
     "binomial",
     "catalogue",
     "censored_normals",
+    "chain",
+    "common_cause",
+    "common_cause_table",
+    "conditional_entropy_table",
+    "conditional_normals",
+    "conditional_table",
     "correlated_normals",
     "counted_exponential",
     "density",
     "die",
     "dirichlet",
+    "exclusive_or",
     "farlie_gumbel_morgenstern",
     "gamma_exponential",
     "gaussian_channel",
@@ -72,6 +93,7 @@ __all__ = [
     "mapped",
     "multivariate_normal",
     "multivariate_student",
+    "noisy_copies",
     "normal",
     "normal_mixture",
     "normal_pair_mixture",
@@ -81,6 +103,8 @@ __all__ = [
     "poisson",
     "separated_classes",
     "separated_points",
+    "shared_normals",
+    "shared_table",
     "students",
     "sum_of_exponentials",
     "symmetric_channel",
@@ -95,16 +119,22 @@ def catalogue(quantity: str, inputs: tuple[str, ...]) -> tuple[Truth, ...]:
     Parameters
     ----------
     quantity : str
-        "entropy" or "mutual_information".
+        As the register names it, "mutual_information" for example.
     inputs : tuple of str
-        "real" or "codes" for each array, as an entry of the register declares them.
+        "real", "line" or "codes" for each array, as an entry of the register declares them.
     """
     known = {
         ("entropy", ("codes",)): _discrete_entropies,
         ("entropy", ("real",)): _differential_entropies,
+        ("entropy", ("line",)): _entropies_on_a_line,
         ("mutual_information", ("codes", "codes")): _channels,
         ("mutual_information", ("real", "real")): _continuous_pairs,
         ("mutual_information", ("real", "codes")): _labelled,
+        ("conditional_entropy", ("codes",) * 2): _conditional_entropies,
+        ("conditional_mutual_information", ("codes",) * 3): _conditional_channels,
+        ("conditional_mutual_information", ("real",) * 3): _continuous_triples,
+        ("total_correlation", ("codes", "codes", "...")): _shared_codes,
+        ("total_correlation", ("real", "real", "...")): _shared_reals,
     }
     return known[checks.choice((quantity, tuple(inputs)), "(quantity, inputs)", tuple(known))]()
 
@@ -148,6 +178,14 @@ def _differential_entropies() -> tuple[Truth, ...]:
         density("uniform", low=-1.0, high=3.0),
         density("von_mises", kappa=2.0),
         density("weibull", shape=1.5, scale=2.0),
+    )
+
+
+def _entropies_on_a_line() -> tuple[Truth, ...]:
+    return tuple(
+        problem
+        for problem in _differential_entropies()
+        if problem.sample(1, np.random.default_rng(0))[0].shape[1] == 1
     )
 
 
@@ -196,4 +234,38 @@ def _labelled() -> tuple[Truth, ...]:
         overlapping_uniforms(5),
         counted_exponential(0.0),
         counted_exponential(0.15),
+    )
+
+
+def _conditional_entropies() -> tuple[Truth, ...]:
+    return (
+        conditional_entropy_table("a bit given its flipped copy", [[0.45, 0.05], [0.05, 0.45]]),
+        conditional_entropy_table("a die given if it is even", [[1 / 6, 0], [0, 1 / 6]] * 3),
+        conditional_entropy_table("independent dice", [[0.1, 0.2, 0.2], [0.1, 0.2, 0.2]]),
+    )
+
+
+def _conditional_channels() -> tuple[Truth, ...]:
+    return exclusive_or(0.0), exclusive_or(0.11), common_cause_table(0.2)
+
+
+def _continuous_triples() -> tuple[Truth, ...]:
+    covariance = [[2, 0.5, 0.3, 0], [0.5, 1, -0.2, 0.4], [0.3, -0.2, 0.5, 0], [0, 0.4, 0, 1]]
+    return (
+        chain(0.5),
+        chain(-0.4),
+        common_cause(),
+        common_cause(2),
+        conditional_normals(covariance, (1, 1, 2)),
+    )
+
+
+def _shared_codes() -> tuple[Truth, ...]:
+    return noisy_copies(2, 0.11), noisy_copies(3, 0.2)
+
+
+def _shared_reals() -> tuple[Truth, ...]:
+    return (
+        shared_normals([[1, 0.5, 0.5], [0.5, 1, 0.5], [0.5, 0.5, 1]], (1, 1, 1)),
+        shared_normals([[2, 0.5, 0.3], [0.5, 1, -0.2], [0.3, -0.2, 0.5]], (2, 1)),
     )

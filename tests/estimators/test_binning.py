@@ -255,3 +255,48 @@ def test_one_bin_says_nothing(engine, rng):
     x = rng.standard_normal((30, 2))
     assert entropy(x, bins=1) == 0.0
     assert entropy(x, bins=1, strategy="quantile") == 0.0
+
+
+# ---- three variables and more -------------------------------------------------------------
+
+
+@quiet
+def test_conditional_information_by_hand(engine):
+    # two bins each: bits x and y, and their sum mod 2 as -3 and 8
+    x, y = np.divmod(np.tile(np.arange(4), 3), 2)
+    z = np.where(x ^ y, 8.0, -3.0)
+    wiggle = np.linspace(0, 0.4, 12)
+    options = {"method": "binned", "bins": 2}
+    found = it.conditional_mutual_information(x + wiggle, y - wiggle, z, **options)
+    assert found.value == pytest.approx(LN2, rel=1e-14)
+    assert found.to("bits").value == pytest.approx(1, rel=1e-14)
+    assert found.diagnostics["outcomes"] == (4, 4, 2, 4)
+    assert it.mutual_information(x, y, **options).value == pytest.approx(0, abs=1e-15)
+
+
+@quiet
+def test_conditional_information_is_that_of_the_bins(engine, rng):
+    x, y, z = rng.standard_normal((3, 200, 2))
+    options = {"strategy": "fixed", "bin_width": 1.5}
+    codes = [np.floor(array / 1.5).astype(int) for array in (x, y, z)]
+    binned = it.conditional_mutual_information(x, y, z, method="binned", **options)
+    plain = it.conditional_mutual_information(*codes, method="plugin")
+    assert (binned.value, binned.stderr) == (plain.value, plain.stderr)
+    binned = it.total_correlation([x, y, z], method="binned", **options)
+    plain = it.total_correlation(codes, method="plugin")
+    assert (binned.value, binned.stderr) == (plain.value, plain.stderr)
+
+
+def test_a_condition_that_holds_labels_is_warned_of(rng):
+    x, y = rng.standard_normal((2, 5000, 1))
+    z = np.arange(5000) % 40
+    with pytest.warns(it.InfotheoryWarning, match=r"z holds 40 .*pass discrete_z=True"):
+        it.conditional_mutual_information(x, y, z, method="binned", bins=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        options = {"method": "binned", "bins": 4, "discrete_z": True}
+        found = it.conditional_mutual_information(x, y, z, **options)
+        assert found.diagnostics["outcomes"][2] == 40
+        it.conditional_mutual_information(x, y, z % 4, method="binned", bins=4)
+    with pytest.raises(TypeError, match="discrete_z must be True or False; got str 'yes'"):
+        it.conditional_mutual_information(x, y, z, method="binned", discrete_z="yes")

@@ -16,7 +16,9 @@ from scipy import stats
 import infotheory as it
 
 LN2 = math.log(2)
-METHODS = ("plugin", "miller_madow", "grassberger")
+METHODS = ("plugin", "miller_madow", "grassberger", "jackknife", "chao_shen", "shrinkage", "nsb")
+#: Methods whose bias at every n is in BIASES.
+COUNTED = ("plugin", "miller_madow", "grassberger")
 
 pytestmark = pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
 
@@ -72,6 +74,36 @@ def test_grassberger_by_hand(engine):
     assert entropy([0, 0, 1, 1], "grassberger") == pytest.approx(LN2 - 1 / 6, rel=1e-14)
 
 
+def test_jackknife_by_hand(engine):
+    # without an a: counts 2, 1 of 3; without the b: sure. 4 H - 3/4 (3 H(2, 1) + 0)
+    whole = 0.75 * math.log(4 / 3) + 0.25 * math.log(4)
+    less = 2 / 3 * math.log(3 / 2) + 1 / 3 * math.log(3)
+    found = it.entropy([0, 0, 0, 1], method="jackknife")
+    assert found.value == pytest.approx(4 * whole - 9 / 4 * less, rel=1e-14)
+    assert found.to("bits").value == pytest.approx((4 * whole - 9 / 4 * less) / LN2, rel=1e-14)
+    # leaving out: less, less, less, 0, of mean 3/4 less; 3/4 sum of squares = 9/16 less^2
+    assert found.stderr == pytest.approx(3 / 4 * less, rel=1e-13)
+    single = it.entropy([7], method="jackknife")
+    assert (single.value, single.stderr) == (0.0, None)
+
+
+@given(x=labels.filter(lambda x: len(x) > 1))
+def test_jackknife_by_leaving_out(x):
+    n = len(x)
+    without = np.array([entropy(np.delete(x, i)) for i in range(n)])
+    found = it.entropy(x, method="jackknife")
+    assert found.value == pytest.approx(n * entropy(x) - (n - 1) * without.mean(), abs=1e-11)
+    by_definition = math.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
+    assert found.stderr == pytest.approx(by_definition, abs=1e-12)
+
+
+def test_jackknife_of_huge_counts_does_not_cancel():
+    # with two fair outcomes the bias of first order, 1/2n, is all that is added
+    x = np.repeat([0, 1], 2_000_000)
+    found = it.entropy(x, method="jackknife").value
+    assert found - LN2 == pytest.approx(1 / (2 * len(x)), rel=1e-4)
+
+
 def test_information_by_hand(engine):
     # joint counts 2, 1, 1 of 4, margins 3, 1 and 3, 1
     x, y = [0, 0, 0, 1], [0, 0, 1, 0]
@@ -110,7 +142,7 @@ BIASES = [
 ]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", COUNTED)
 @pytest.mark.parametrize(("p", "n", "biases"), BIASES)
 def test_bias_is_known_exactly(method, p, n, biases):
     estimator = it.measure(f"entropy:{method}")
@@ -146,7 +178,7 @@ def test_entropy_is_that_of_scipy(engine, x):
 def test_names_do_not_matter(engine, method, x, factor, shift):
     plain = it.entropy(x, method=method)
     renamed = it.entropy(factor * x + shift, method=method)
-    assert renamed.value == pytest.approx(plain.value, abs=1e-12)
+    assert renamed.value == plain.value
 
 
 @given(xy=pairs)
@@ -156,15 +188,6 @@ def test_chain_rule(engine, xy):
     joint = entropy(np.stack([x, y], axis=1))
     assert joint == pytest.approx(entropy(x) + conditional, abs=1e-12)
     assert information(x, y) == pytest.approx(entropy(y) - conditional, abs=1e-12)
-
-
-@pytest.mark.parametrize("method", METHODS)
-@given(xy=pairs)
-def test_information_is_the_sum_of_entropies(engine, method, xy):
-    x, y = xy
-    parts = entropy(x, method) + entropy(y, method)
-    joint = entropy(np.stack([x, y], axis=1), method)
-    assert information(x, y, method) == pytest.approx(parts - joint, abs=1e-12)
 
 
 @given(xy=pairs)
@@ -178,7 +201,7 @@ def test_information_is_between_zero_and_the_smaller_entropy(engine, xy):
 @given(xy=pairs)
 def test_information_is_symmetric(engine, method, xy):
     x, y = xy
-    assert information(x, y, method) == pytest.approx(information(y, x, method), abs=1e-12)
+    assert information(x, y, method) == information(y, x, method)
 
 
 @given(x=labels)
@@ -211,10 +234,9 @@ def test_an_independent_pair_in_exact_proportion_has_none(engine):
 
 
 def test_a_sure_outcome_is_exactly_zero(engine):
-    for method in ("plugin", "miller_madow"):
+    for method in set(METHODS) - {"grassberger"}:
         found = it.entropy([5] * 30, method=method)
-        assert found.value == 0.0
-        assert found.stderr == 0.0
+        assert (found.value, found.stderr) == (0.0, 0.0), method
 
 
 def test_large_counts_do_not_overflow(engine):

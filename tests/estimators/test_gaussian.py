@@ -175,3 +175,218 @@ def test_invertible_maps_and_shifts(engine, rng):
 def test_it_sees_lines_alone(rng):
     x = rng.normal(size=5000)
     assert information(x, x**2) < 0.01
+
+
+# ---- shrinkage ----------------------------------------------------------------------------
+
+
+def test_shrinkage_by_hand(engine):
+    # correlation 1/2, drawn half of the way to 0
+    x = [-1, 1, -1, 1, -1, 1, 1, -1]
+    y = [-1, 1, 1, -1, -1, 1, 1, -1]
+    found = it.mutual_information(x, y, method="gaussian", shrinkage=0.5)
+    assert found.value == pytest.approx(-0.5 * math.log(15 / 16), rel=1e-13)
+    assert found.to("bits").value == pytest.approx(-0.5 * math.log2(15 / 16), rel=1e-13)
+    assert found.diagnostics["shrinkage"] == 0.5
+    joint = it.entropy(np.column_stack([x, y]), method="gaussian", shrinkage=0.5)
+    by_hand = math.log(2 * math.pi * math.e) + math.log(15 / 16) / 2
+    assert joint.value == pytest.approx(by_hand, rel=1e-13)
+    assert it.mutual_information(x, y, method="gaussian", shrinkage=1).value == 0.0
+
+
+@pytest.mark.parametrize("n", [12, 300])
+def test_the_rules_are_those_of_scikit_learn(engine, rng, n):
+    from sklearn.covariance import ledoit_wolf_shrinkage, oas
+
+    x = rng.normal(size=(n, 7)) @ rng.normal(size=(7, 7)) * 10.0 ** np.arange(-3, 4)
+    standard = (x - x.mean(axis=0)) / x.std(axis=0)
+    expected = {
+        "ledoit_wolf": ledoit_wolf_shrinkage(standard),
+        "oas": oas(standard)[1],
+    }
+    still = np.column_stack([x, np.full(n, 0.1)])  # a constant column is no column
+    for rule, share in expected.items():
+        for y in (x, still):
+            found = it.mutual_information(y, x[:, :2] ** 3, method="gaussian", shrinkage=rule)
+            together = it.total_correlation((y[:, :3], y[:, 3:]), method="gaussian", shrinkage=rule)
+            assert together.diagnostics["shrinkage"] == pytest.approx(share, rel=1e-11)
+            assert 0 < found.diagnostics["shrinkage"] < 1
+    given = it.entropy(x, method="gaussian", shrinkage=expected["oas"])
+    assert it.entropy(x, method="gaussian", shrinkage="oas").value == pytest.approx(given.value)
+
+
+def test_shrinkage_helps_many_columns_of_few_samples(engine, rng):
+    x, y = rng.normal(size=(2, 40, 15))  # independent: the truth is 0
+    found = [
+        it.mutual_information(x, y, method="gaussian", shrinkage=rule).value
+        for rule in ("ledoit_wolf", "oas", None)
+    ]
+    assert max(found[:2]) < 0.5 < 3 < found[2]
+    copied = it.mutual_information(x, x, method="gaussian", shrinkage=0.1).value
+    assert 15 * 0.5 < copied < math.inf
+
+
+@pytest.mark.parametrize("ask", [it.mutual_information, it.conditional_mutual_information])
+@pytest.mark.parametrize(
+    ("shrinkage", "error", "said"),
+    [
+        (-0.1, ValueError, "shrinkage must be a finite number at least 0"),
+        (1.5, ValueError, "shrinkage must be at most 1; got 1.5"),
+        (True, TypeError, "shrinkage must be a number"),
+        ("oass", ValueError, r"shrinkage must be one of None, 'ledoit_wolf', 'oas'.*mean 'oas'"),
+    ],
+    ids=str,
+)
+def test_wrong_shrinkage_is_refused(rng, ask, shrinkage, error, said):
+    arrays = rng.normal(size=(3 if "cond" in ask.__name__ else 2, 20))
+    with pytest.raises(error, match=said):
+        ask(*arrays, method="gaussian", shrinkage=shrinkage)
+
+
+# ---- pointwise ----------------------------------------------------------------------------
+
+
+def _local_density(x):
+    covariance = np.atleast_2d(np.cov(x, rowvar=False, bias=True))
+    away = x - x.mean(axis=0)
+    distance = (away * np.linalg.solve(covariance, away.T).T).sum(axis=1)
+    return -distance / 2 - np.linalg.slogdet(2 * math.pi * covariance)[1] / 2
+
+
+def test_terms_are_ratios_of_normal_densities(engine, rng):
+    x, y, z = rng.normal(size=(3, 60, 2)) * [[[2.0]], [[0.1]], [[1.0]]]
+    y[:, :1] += x[:, 1:]
+    z += x + y
+    of = _local_density
+    stack = np.hstack
+
+    def local(found):
+        return found.diagnostics["pointwise"]
+
+    options = {"method": "gaussian", "pointwise": True}
+    np.testing.assert_allclose(local(it.entropy(x, **options)), -of(x), atol=1e-10)
+    expected = of(stack([x, y])) - of(x) - of(y)
+    np.testing.assert_allclose(local(it.mutual_information(x, y, **options)), expected, atol=1e-9)
+    expected = of(stack([x, y, z])) + of(z) - of(stack([x, z])) - of(stack([y, z]))
+    found = it.conditional_mutual_information(x, y, z, **options)
+    np.testing.assert_allclose(local(found), expected, atol=1e-9)
+    assert found.value == pytest.approx(expected.mean(), abs=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+def test_terms_of_degenerate_variables(engine, rng):
+    x, still = rng.normal(size=30), np.ones(30)
+    options = {"method": "gaussian", "pointwise": True}
+    for found, term in (
+        (it.mutual_information(x, x, **options), math.inf),
+        (it.mutual_information(x, still, **options), 0.0),
+        (it.entropy(still, **options), -math.inf),
+        (it.conditional_mutual_information(x, x, still, **options), math.inf),
+        (it.conditional_mutual_information(x, x, x, **options), 0.0),
+    ):
+        assert found.value == term
+        assert (found.diagnostics["pointwise"] == term).all()
+
+
+# ---- conditional information --------------------------------------------------------------
+
+
+def conditional(x, y, z, **options):
+    return it.conditional_mutual_information(x, y, z, method="gaussian", **options).value
+
+
+def test_partial_correlation_by_hand(engine, rng):
+    # all three pairs correlated by 1/2: the partial correlation is (1/2 - 1/4) / (1 - 1/4) = 1/3
+    white = rng.normal(size=(100, 3))
+    white -= white.mean(axis=0)
+    white = white @ np.linalg.inv(np.linalg.cholesky(white.T @ white / 100)).T
+    x, y, z = (white @ np.linalg.cholesky(np.full((3, 3), 0.5) + np.eye(3) / 2).T).T
+    found = it.conditional_mutual_information(x, y, z, method="gaussian")
+    assert found.value == pytest.approx(-0.5 * math.log(8 / 9), rel=1e-11)
+    assert found.to("bits").value == pytest.approx(-0.5 * math.log2(8 / 9), rel=1e-11)
+    assert found.diagnostics["correlations"] == pytest.approx((1 / 3,))
+    assert found.diagnostics["rank"] == (1, 1)
+    assert found.stderr == pytest.approx(1 / 30, rel=1e-11)
+
+
+def test_it_is_a_difference_of_informations(engine, rng):
+    x, y, z = rng.normal(size=(3, 200, 2))
+    x, y = x + z, y + x - z @ rng.normal(size=(2, 2))
+    chain = information(x, np.hstack([y, z])) - information(x, z)
+    assert conditional(x, y, z) == pytest.approx(chain, rel=1e-10)
+    assert conditional(y, x, z) == pytest.approx(conditional(x, y, z), rel=1e-11)
+    change = rng.normal(size=(2, 2))
+    assert conditional(x, y, z @ change + 5) == pytest.approx(conditional(x, y, z), rel=1e-8)
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+def test_scale_of_the_condition(engine, rng, scale):
+    x, y, z = rng.normal(size=(3, 60, 2))
+    x, y = x + z, y + z + x
+    assert conditional(x, y, scale * z) == pytest.approx(conditional(x, y, z), rel=1e-10)
+    assert conditional(scale * x, y, z) == pytest.approx(conditional(x, y, z), rel=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+def test_degenerate_conditions(engine, rng):
+    x, y, z = rng.normal(size=(3, 100, 2))
+    x, y = x + z, y + z
+    plain = conditional(x, y, z)
+    redundant = np.column_stack([z, z.sum(axis=1), np.full(100, 7.0)])
+    assert conditional(x, y, redundant) == pytest.approx(plain, abs=1e-8)
+    explained = np.column_stack([x, z @ [1.0, -3.0]])
+    assert conditional(explained, y, z) == pytest.approx(plain, abs=1e-8)
+    assert conditional(z @ rng.normal(size=(2, 3)), y, z) == 0.0
+    assert conditional(x, y, np.zeros(100)) == pytest.approx(information(x, y), rel=1e-12)
+    assert conditional(x, np.ones(100), z) == 0.0
+    with pytest.warns(it.InfotheoryWarning, match="a combination of columns of x equals one of y"):
+        assert conditional(x, x + z, z) == math.inf  # the same residual
+
+
+def test_a_condition_of_as_many_columns_as_samples_is_told(engine, rng):
+    x, y = rng.normal(size=(2, 20))
+    with pytest.warns(it.InfotheoryWarning, match="z has as many columns as there are samples"):
+        assert conditional(x, y, rng.normal(size=(20, 19))) == 0.0
+    assert conditional(x, y, rng.normal(size=(20, 5))) > 0.0
+
+
+# ---- total correlation --------------------------------------------------------------------
+
+
+def total(*variables, **options):
+    return it.total_correlation(variables, method="gaussian", **options).value
+
+
+def test_total_correlation_by_hand(engine):
+    # three columns of +-1, the third correlated 1/2 with each of two that are not: det = 1/2
+    x = [1, 1, 1, 1, -1, -1, -1, -1]
+    y = [1, 1, -1, -1, 1, 1, -1, -1]
+    z = [1, 1, 1, -1, 1, -1, -1, -1]
+    found = it.total_correlation((x, y, z), method="gaussian")
+    assert found.value == pytest.approx(LN2 / 2, rel=1e-13)
+    assert found.to("bits").value == pytest.approx(0.5, rel=1e-13)
+    assert found.diagnostics["rank"] == (1, 1, 1)
+    assert found.stderr == pytest.approx(math.sqrt((1 / 4 + 1 / 4) / 8), rel=1e-12)
+
+
+def test_total_correlation_of_two_is_their_information(engine, rng):
+    x, y, z = rng.normal(size=(3, 100, 2))
+    y, z = y + x, z + x - y
+    found = it.total_correlation((x, y), method="gaussian")
+    pair = it.mutual_information(x, y, method="gaussian")
+    assert found.value == pytest.approx(pair.value, rel=1e-12)
+    assert found.stderr == pytest.approx(pair.stderr, rel=1e-12)
+    chain = information(x, y) + information(np.hstack([x, y]), z)
+    assert total(x, y, z) == pytest.approx(chain, rel=1e-11)
+    assert total(z, x, y) == pytest.approx(chain, rel=1e-11)
+
+
+def test_degenerate_total_correlations(engine, rng):
+    x, y, z = rng.normal(size=(3, 100, 2))
+    y = y + x
+    wide = np.column_stack([x, x[:, 0] - x[:, 1], np.full(100, 3.0)])
+    assert total(wide, y, z) == pytest.approx(total(x, y, z), abs=1e-8)
+    assert total(x, y, np.ones(100)) == pytest.approx(total(x, y), rel=1e-12)
+    assert total(np.ones(100), np.zeros(100), np.ones((100, 2))) == 0.0
+    with pytest.warns(it.InfotheoryWarning, match="columns of one variable determine one of"):
+        assert total(x, y, y[:, 0] + x[:, 1]) == math.inf

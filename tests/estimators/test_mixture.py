@@ -324,3 +324,98 @@ def test_wrong_options_are_refused(options, error, said):
         it.entropy([0.0, 1.0], method="mixture", **options)
     with pytest.raises(error, match=said):
         it.mutual_information([0.0, 1.0], [0, 1], method="mixture", **options)
+
+
+# ---- terms of the samples -----------------------------------------------------------------
+
+
+@quiet
+@pytest.mark.parametrize("bound", FACTOR)
+def test_terms_are_those_of_the_double_sum(engine, rng, bound):
+    x, y = rng.normal(size=(40, 2)), rng.integers(2, size=40)
+    options = {"method": "mixture", "noise_variance": 0.3, "bound": bound, "pointwise": True}
+    squared = ((x[:, None] - x) ** 2).sum(axis=2)
+    kernel = np.exp(-squared / FACTOR[bound] / 0.3)
+    found = it.entropy(x, **options)
+    expected = noise_entropy(2, 0.3) - np.log(kernel.mean(axis=1))
+    np.testing.assert_allclose(found.diagnostics["pointwise"], expected, rtol=1e-12)
+    same = y[:, None] == y
+    within = (kernel * same).sum(axis=1) / same.sum(axis=1)
+    found = it.mutual_information(x, y, **options)
+    expected = np.log(within) - np.log(kernel.mean(axis=1))
+    np.testing.assert_allclose(found.diagnostics["pointwise"], expected, rtol=1e-11, atol=1e-13)
+
+
+# ---- noisy networks -----------------------------------------------------------------------
+
+
+def propagation(x, y, **options):
+    return it.mutual_information(x, y, method="sample_propagation", **options)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_a_noisy_linear_layer(engine, d):
+    # T = W X + noise of variance s^2, X normal: 1/2 ln det(1 + W W' / s^2)
+    rng = np.random.default_rng(d)
+    weights, variance = rng.normal(size=(d, 4)), 1.0
+    exact = np.linalg.slogdet(np.eye(d) + weights @ weights.T / variance)[1] / 2
+    inputs = rng.normal(size=(3000, 4))
+    found = propagation(inputs @ weights.T, np.arange(3000), noise_variance=variance, draws=3)
+    assert found.value == pytest.approx(exact, abs=0.05)
+    assert found.to("bits").value == pytest.approx(exact / LN2, abs=0.05 / LN2)
+
+
+def test_noise_below_is_propagated(engine):
+    # T1 = X + Z1, T2 = T1 + Z2, X uniform on -3, 0, 3: the channel X -> T2 has variance .5 + .5
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(3), 800)
+    below = 3.0 * (y - 1.0) + math.sqrt(0.5) * rng.normal(size=2400)
+    found = propagation(below, y, noise_variance=0.5, draws=4)
+    grid = np.arange(-14, 14, 0.001)
+    each = [np.exp(-((grid - m) ** 2) / 2) / math.sqrt(2 * math.pi) for m in (-3, 0, 3)]
+    mean = np.mean(each, axis=0)
+    exact = float(-(mean @ np.log(mean)) * 0.001) - noise_entropy(1, 1.0)
+    assert found.value == pytest.approx(exact, abs=0.04)
+    # without the copies the noise below would be taken for a part of the message
+    assert propagation(below, np.arange(2400), noise_variance=0.5).value > exact + 0.3
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_propagation_is_between_the_bounds_of_one_pass(engine, rng, repeats):
+    x = np.repeat(rng.normal(size=(100, 2)), repeats, axis=0)
+    y = np.repeat(np.arange(100), repeats)
+    options = {"noise_variance": 0.05}
+    low, high = (information(x, bound=bound, **options) for bound in ("lower", "upper"))
+    found = propagation(x, y, draws=8, **options)
+    # rows of one input are alike here, so the second entropy is the noise's however it is asked
+    assert low < found.value < high < math.log(100)
+
+
+def test_far_inputs_are_told_exactly(engine):
+    x = np.repeat(10.0 * np.arange(5), [1, 2, 3, 4, 10])
+    y = np.repeat(list("abcde"), [1, 2, 3, 4, 10])
+    p = np.array([1, 2, 3, 4, 10]) / 20
+    found = propagation(x, y)
+    assert found.value == pytest.approx(-(p @ np.log(p)), rel=1e-12)
+    assert found.params == {"noise_variance": 0.01, "draws": 1, "rng": 0}
+    assert "bound" not in found.diagnostics
+
+
+def test_propagation_is_the_mixture_without_a_bound(engine, rng):
+    x, y = np.sort(rng.normal(size=60)), rng.integers(4, size=60)
+    options = {"noise_variance": 0.2, "draws": 2, "rng": 5}
+    mixture = it.mutual_information(x, y, method="mixture", bound=None, **options)
+    assert propagation(x, y, **options).value == pytest.approx(mixture.value, rel=1e-12)
+    order = rng.permutation(60)  # chance goes by the sorted rows
+    again = propagation(x[order], y[order], **options)
+    assert again.value == pytest.approx(mixture.value, rel=1e-12)
+    assert propagation(x, y, **{**options, "rng": 6}).value != mixture.value
+
+
+def test_too_few_propagated_samples_are_warned_of(rng):
+    x = rng.normal(size=(50, 4))
+    said = r"tells all 50 rows apart.*propagate more samples"
+    with pytest.warns(it.InfotheoryWarning, match=said):
+        found = propagation(x, np.arange(50), noise_variance=1e-6)
+    assert found.diagnostics["saturated"] is True
+    assert len(found.diagnostics["warnings"]) == 1

@@ -13,6 +13,8 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import digamma, gammaln
 
 import infotheory as it
+from infotheory import truth
+from infotheory.estimators.neighbours import _weights
 
 LN2 = math.log(2)
 
@@ -195,8 +197,9 @@ def test_a_doubled_column_changes_nothing_in_the_maximum_norm(engine, rng):
 @pytest.mark.parametrize("k", [1, 3, 7])
 def test_a_copy_is_at_the_ceiling(engine, rng, k):
     x = rng.normal(size=200)
+    said = rf"at its ceiling of {digamma(200) - digamma(k):.3g} nats"
     for y in (x, 4 * x, -0.5 * x):
-        with pytest.warns(it.InfotheoryWarning, match=r"at its ceiling psi\(n\) - psi\(k\)"):
+        with pytest.warns(it.InfotheoryWarning, match=said):
             found = it.mutual_information(x, y, k=k)
         assert found.value == pytest.approx(digamma(200) - digamma(k), abs=1e-12)
         assert found.diagnostics["saturated"] is True
@@ -339,6 +342,119 @@ def test_a_smooth_map_changes_little():
     x, y = np.random.default_rng(0).normal(size=(2, 3000))
     y = 0.8 * x + 0.6 * y
     assert information(x**3, np.exp(y)) == pytest.approx(information(x, y), abs=0.06)
+
+
+# ---- weighted -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("d", "k"), [(4, 4), (4, 20), (5, 30), (8, 8), (8, 50), (13, 60)])
+def test_weights_solve_the_equations_of_their_moments(d, k):
+    weights = _weights(k, d)
+    assert weights.shape == (k,)
+    assert weights.sum() == pytest.approx(1, abs=1e-10)
+    ranks = np.arange(1, k + 1)
+    for power in range(1, d // 4 + 1):
+        moment = np.exp(gammaln(ranks + 2 * power / d) - gammaln(ranks))
+        assert weights @ moment == pytest.approx(0, abs=1e-9 * np.abs(weights * moment).sum())
+    used = {j * k // d for j in range(1, d + 1)}
+    assert all(weight == 0 for rank, weight in zip(ranks, weights, strict=True) if rank not in used)
+    # the least norm: nothing to gain in any direction that the equations leave free
+    free = sorted(used - {0})
+    rows = [np.ones(len(free))] + [
+        np.exp(gammaln(np.array(free) + 2 * power / d) - gammaln(free))
+        for power in range(1, d // 4 + 1)
+    ]
+    combined = np.linalg.lstsq(np.array(rows).T, weights[np.array(free) - 1], rcond=None)[0]
+    np.testing.assert_allclose(
+        combined @ np.array(rows), weights[np.array(free) - 1], rtol=0, atol=1e-9
+    )
+
+
+def test_two_weights_by_hand():
+    # d = 4, k = 4, l = 1: Gamma(j + 1/2) / Gamma(j) = c (1, 3/2, 15/8, 35/16); least norm with
+    # sum 1 and moment 0: w = a + b m, 4 a + S b = 1, S a + Q b = 0, S = 105/16, Q = 3005/256 ...
+    moment = np.array([1, 3 / 2, 15 / 8, 35 / 16])
+    total, squares = moment.sum(), moment @ moment
+    b = -total / (4 * squares - total**2)
+    np.testing.assert_allclose(_weights(4, 4), (1 - total * b) / 4 + b * moment, rtol=1e-9)
+
+
+@quiet
+@pytest.mark.parametrize("metric", ["chebyshev", "euclidean"])
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_in_few_dimensions_there_is_nothing_to_weigh(engine, rng, d, metric):
+    x = rng.normal(size=(90, d))
+    plain = it.entropy(x, method="knn", k=7, metric=metric)
+    weighted = it.entropy(x, method="knn", k=7, metric=metric, weighted=True)
+    assert (weighted.value, weighted.stderr) == (plain.value, plain.stderr)
+
+
+@quiet
+@pytest.mark.parametrize("metric", ["chebyshev", "euclidean"])
+def test_weighted_entropy_is_the_definition(engine, rng, metric):
+    n, d, k = 130, 5, 12
+    x = rng.normal(size=(n, d))
+    distances = _distances(x, metric) + np.diag(np.full(n, np.inf))
+    radii = np.sort(distances, axis=1)[:, :k]
+    ball = d / 2 * math.log(math.pi) - gammaln(1 + d / 2) if metric == "euclidean" else d * LN2
+    terms = d * np.log(radii) - digamma(np.arange(1, k + 1))
+    expected = digamma(n) + ball + (terms @ _weights(k, d)).mean()
+    assert entropy(x, k=k, metric=metric, weighted=True) == pytest.approx(expected, rel=1e-11)
+
+
+@quiet
+@pytest.mark.parametrize(("d", "k"), [(4, 1), (5, 1), (8, 2), (12, 3)])
+def test_weights_need_enough_neighbours(rng, d, k):
+    with pytest.raises(ValueError, match=rf"k={k} has too few ranks .* in {d} dimensions"):
+        entropy(rng.normal(size=(60, d)), k=k, weighted=True)
+    with pytest.raises(TypeError, match="weighted must be"):
+        entropy(rng.normal(size=(60, d)), k=k, weighted="yes")
+
+
+@quiet
+@pytest.mark.parametrize(
+    ("problem", "n", "k"),
+    [
+        # with few samples the two biases of the plain form, at the middle and at the tails of a
+        # normal density, cancel by chance, and the weights gain nothing
+        (truth.multivariate_normal(np.eye(5)), 8000, 6),
+        (truth.ball(5, 1.0), 2000, 10),
+    ],
+    ids=["normal", "ball"],
+)
+def test_weights_take_bias_away(problem, n, k):
+    plain, weighted = [], []
+    for seed in range(5):
+        (x,) = problem.sample(n, np.random.default_rng(seed))
+        plain.append(entropy(x, k=k) - problem.value)
+        weighted.append(entropy(x, k=k, weighted=True) - problem.value)
+    assert abs(np.mean(plain)) > 5 * np.std(plain) / math.sqrt(5)
+    assert abs(np.mean(weighted)) < 0.6 * abs(np.mean(plain))
+
+
+@quiet
+def test_atoms_have_no_density_whatever_their_weights(engine, rng):
+    x = rng.normal(size=(80, 5))
+    x[:2] = 1.5  # the first used rank is the second, which has a distance
+    for k in (10, 20):
+        found = it.entropy(x, method="knn", k=k, weighted=True, pointwise=True)
+        local = found.diagnostics["pointwise"]
+        assert not np.isnan(local).any()
+        assert np.isfinite(local[2:]).all()
+    weights = _weights(10, 5)
+    assert weights[1] != 0
+    assert (weights < 0).any()
+    x[2] = 1.5  # of three copies the first used rank has none, the others have
+    found = it.entropy(x, method="knn", k=10, weighted=True, pointwise=True)
+    assert found.value == -math.inf
+    assert (found.diagnostics["pointwise"][:3] == -math.inf).all()
+    assert np.isfinite(found.diagnostics["pointwise"][3:]).all()
+    x[:30] = 1.5
+    found = it.entropy(x, method="knn", k=10, weighted=True, pointwise=True)
+    assert found.value == -math.inf
+    assert found.stderr is None
+    assert (found.diagnostics["pointwise"][:30] == -math.inf).all()
+    assert entropy(np.ones((40, 5)), k=10, weighted=True) == -math.inf
 
 
 # ---- refusals -----------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from infotheory import ops
 from infotheory.ops import tensor_mixture
 from infotheory.ops.kernels import mixture
 from infotheory.ops.kernels.exponential import exp_negative
@@ -245,3 +246,107 @@ def test_exponential_vectorises():
     x = -np.arange(8.0)
     loop(x, x)
     assert "mulpd" in next(iter(loop.inspect_asm().values()))
+
+
+# ---- leave-one-out kernels ----------------------------------------------------------------
+
+
+class _Both:
+    """The primitive of each engine, for samples in parts."""
+
+    @staticmethod
+    def others(x, variance):
+        with ops.use("cpu"):
+            on_cpu = ops.of(x).kernel_log_sums([x], variance)
+        with ops.use("torch"):
+            return on_cpu, ops.of(x).kernel_log_sums([x], variance)
+
+
+@pytest.mark.parametrize(("n", "d"), [(2, 1), *SHAPES[1:], (257, 3), (300, 1)])
+@pytest.mark.parametrize("variance", [1e-4, 0.3, 20.0])
+@pytest.mark.usefixtures("small_tiles")
+def test_leaving_one_out_is_the_definition(rng, n, d, variance):
+    x = rng.normal(size=(n, d))
+    expected = naive.kernel_log_sums(x.tolist(), variance)
+    for found in _Both.others(x, variance):
+        np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13)
+
+
+def test_parts_are_columns_side_by_side(engine, rng):
+    x, y = rng.normal(size=(90, 2)), rng.normal(size=(90, 1))
+    joint = np.concatenate([x, y], axis=1)
+    found = ops.of(x).kernel_log_sums([x, y], 0.2)
+    assert np.array_equal(found, ops.of(x).kernel_log_sums([joint], 0.2))
+
+
+def test_an_isolated_sample_has_its_true_logarithm(rng):
+    # added to its own 1 and taken away again, these sums would be ln 0
+    x = np.concatenate([rng.normal(size=(300, 1)) * 1e-3, [[25.0]], [[-100.0]], [[1e9]]])
+    for found in _Both.others(x, 1.0):
+        assert found[300] == pytest.approx(-625 / 2 + math.log(300), abs=0.1)
+        assert found[301] == pytest.approx(-5000 + math.log(300), abs=0.5)
+        assert found[302] == pytest.approx(-((1e9 - 25) ** 2) / 2, rel=1e-14)
+        np.testing.assert_allclose(found, naive.kernel_log_sums(x.tolist(), 1.0), rtol=1e-13)
+
+
+def test_one_twin_is_seen_and_the_own_term_is_not():
+    x = np.array([[0.0], [0.0], [3.0], [50.0]])
+    for found in _Both.others(x, 1.0):
+        assert found[0] == found[1] == pytest.approx(math.log1p(math.exp(-4.5)), rel=1e-14)
+        assert found[2] == pytest.approx(math.log(2) - 4.5, rel=1e-14)
+        assert found[3] == pytest.approx(-(47**2) / 2, rel=1e-14)
+    for found in _Both.others(np.ones((70, 3)), 1e-300):
+        np.testing.assert_allclose(found, math.log(69), rtol=1e-15)
+
+
+def test_two_samples_and_one():
+    for found in _Both.others(np.array([[1.0], [4.0]]), 0.5):
+        assert found.tolist() == [-9.0, -9.0]
+    for found in _Both.others(np.array([[1.0]]), 0.5):
+        assert found.tolist() == [-math.inf]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("variance", [5e-324, 1e-3, 1.7e308])
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1.0, 1e30, 1e300])
+def test_leaving_one_out_never_makes_a_nan(rng, scale, variance):
+    x = rng.normal(size=(70, 5)).clip(-2, 2) * scale
+    for found in _Both.others(x, variance):
+        assert (found <= math.log(69) * (1 + 1e-15)).all()
+        assert not np.isnan(found).any()
+
+
+def test_leaving_one_out_has_no_unit(engine, rng):
+    x = rng.normal(size=(90, 3))
+    expected = ops.of(x).kernel_log_sums([x], 0.1)
+    for scale in (1e-140, 1e140):
+        found = ops.of(x).kernel_log_sums([x * scale], 0.1 * scale * scale)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_leaving_one_out_far_from_the_origin(engine, rng):
+    x = rng.integers(-(2**20), 2**20, size=(100, 3)) / 2.0**20
+    expected = ops.of(x).kernel_log_sums([x], 1e-3)
+    np.testing.assert_allclose(ops.of(x).kernel_log_sums([x + 2.0**30], 1e-3), expected, rtol=1e-13)
+
+
+def test_leaving_one_out_and_threads(rng):
+    x = rng.normal(size=(1500, 5))
+    numba_before, torch_before = numba.get_num_threads(), torch.get_num_threads()
+    answers = []
+    try:
+        for threads in range(1, numba.config.NUMBA_NUM_THREADS + 1):
+            numba.set_num_threads(threads)
+            torch.set_num_threads(threads)
+            answers.append([found.tobytes() for found in _Both.others(x, 0.1)])
+    finally:
+        numba.set_num_threads(numba_before)
+        torch.set_num_threads(torch_before)
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_leaving_one_out_leaves_the_samples_alone(engine, rng):
+    x = rng.normal(size=(80, 4))
+    kept = x.copy()
+    ops.of(x).kernel_log_sums([x], 0.1)
+    assert np.array_equal(x, kept)

@@ -4,9 +4,11 @@ import numba
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from infotheory.ops import tensor_neighbours
-from infotheory.ops.kernels.neighbours import neighbours
+from infotheory.ops import ranges, tensor_neighbours
+from infotheory.ops.kernels.neighbours import extents, nearer, neighbours
 from tests import naive
 
 METRICS = ["chebyshev", "euclidean"]
@@ -205,6 +207,184 @@ def test_small_tiles_give_the_same(rng, monkeypatch):
     small_radius, small_counts, _ = tensor_neighbours.neighbours(parts, 3, "euclidean")
     np.testing.assert_array_equal(small_radius, radius)
     np.testing.assert_array_equal(small_counts, counts)
+
+
+# ---- every rank, counts within other radii, reach within parts ----------------------------
+
+
+def _tensors(parts):
+    return [torch.from_numpy(np.ascontiguousarray(part)) for part in parts]
+
+
+def _radii(parts, k, metric):
+    """Radii of all sorts: at ties, just above them, none at all, tiny, larger than everything."""
+    every = naive.nearest(parts, min(2 * k, len(parts[0]) - 1), metric)
+    at = every[:, -1].copy()
+    mixed = every[np.arange(len(at)), np.arange(len(at)) % every.shape[1]]
+    mixed[::3] = 0.0
+    mixed[1::5] = 2 * every.max()
+    yield from (at, np.nextafter(at, np.inf), mixed, np.zeros_like(at))
+    yield np.full_like(at, np.nextafter(0.0, 1.0))
+
+
+def _check_balls(parts, k, metric):
+    ranks = naive.nearest(parts, k, metric)
+    for path in [None, *_paths(parts)]:
+        radius = neighbours(parts, k, metric, every=True, _path=path)[0]
+        np.testing.assert_array_equal(radius, ranks, err_msg=path or "")
+    tiles = tensor_neighbours.neighbours(_tensors(parts), k, metric, counts=False, every=True)
+    np.testing.assert_array_equal(tiles[0], ranks)
+    for radius in _radii(parts, k, metric):
+        expected = naive.nearer(parts, radius, metric)
+        for found in (
+            nearer(parts, radius, metric),
+            tensor_neighbours.nearer(_tensors(parts), radius, metric),
+        ):
+            assert found.dtype == np.int64
+            np.testing.assert_array_equal(found, expected)
+        expected = naive.extents(parts, radius, metric)
+        for found in (
+            extents(parts, radius, metric),
+            tensor_neighbours.extents(_tensors(parts), radius, metric),
+        ):
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("columns", [(1,), (3,), (1, 1), (1, 2, 2), (5, 9)])
+@pytest.mark.parametrize(("n", "k"), [(2, 1), (5, 4), (33, 3), (129, 5)])
+def test_balls_are_the_definition(rng, n, columns, k, kind, metric):
+    _check_balls([kind(rng, (n, d)) for d in columns], k, metric)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", [_normal, _grid, _coarse, _twins, _outlier])
+@pytest.mark.parametrize("columns", [(1,), (2, 3)])
+def test_balls_of_more_samples(rng, columns, kind, metric):
+    _check_balls([kind(rng, (300, d)) for d in columns], 4, metric)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", [_normal, _grid])
+def test_balls_of_many_samples(rng, kind, metric):
+    parts = [kind(rng, (2100, d)) for d in (1, 2)]
+    radius = neighbours(parts, 3, metric)[0]
+    every = neighbours(parts, 3, metric, every=True)[0]
+    np.testing.assert_array_equal(every, naive.nearest(parts, 3, metric))
+    np.testing.assert_array_equal(every[:, -1], radius)
+    for part in parts:
+        expected = naive.nearer([part], radius, metric)
+        np.testing.assert_array_equal(nearer([part], radius, metric), expected)
+    expected = naive.extents(parts, radius, metric)
+    np.testing.assert_array_equal(extents(parts, radius, metric), expected)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", [_normal, _grid])
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e20, 1e160, 1e300, 2e307])
+def test_balls_at_any_scale(rng, scale, kind, metric):
+    parts = [kind(rng, (40, d)) * scale for d in (1, 3)]
+    _check_balls(parts, 3, metric)
+    radius = neighbours(parts, 3, metric)[0]
+    assert (nearer(parts[:1], np.nextafter(radius, np.inf), metric) >= 1).all()
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_balls_by_hand(metric):
+    x, y = np.array([[0.0], [1.0], [3.0], [3.0]]), np.array([[0.0], [5.0], [1.0], [1.0]])
+    # joint distances: 5 (0-1), 3 (0-2, 0-3), 4 (1-2, 1-3), 0 (2-3)
+    radius = np.array([3.0, 4.5, 0.0, 1e-9])
+    every = [[3, 3, 5], [4, 4, 5], [0, 3, 4], [0, 3, 4]]
+    for parts, home in (([x, y], (neighbours, nearer, extents)), (_tensors([x, y]), _TENSOR)):
+        ranks, count, reach = home
+        assert ranks(parts, 3, metric, every=True)[0].tolist() == every
+        assert count(parts, radius, metric).tolist() == [0, 2, 0, 1]
+        # within 3 of 0 are 2 and 3: 3 in x, 1 in y; within 4.5 of 1 as well: 2 in x, 4 in y
+        assert reach(parts, radius, metric).tolist() == [[3, 2, 0, 0], [1, 4, 0, 0]]
+
+
+_TENSOR = tensor_neighbours.neighbours, tensor_neighbours.nearer, tensor_neighbours.extents
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_balls_agree_with_the_counts_of_neighbours(rng, kind, metric):
+    parts = [kind(rng, (500, d)) for d in (2, 1)]
+    radius, counts, _ = neighbours(parts, 3, metric)
+    if metric == "chebyshev":  # squares may differ though their roots do not
+        for part, count in zip(parts, counts, strict=True):
+            np.testing.assert_array_equal(nearer([part], radius, metric), count)
+    assert (nearer(parts, radius, metric) < 3).all()
+    assert (nearer(parts, np.nextafter(radius, np.inf), metric) >= 3).all()
+    np.testing.assert_array_equal(extents(parts, radius, metric).max(axis=0), radius)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_threads_do_not_change_a_ball(rng, metric):
+    parts = [rng.normal(size=(4200, d)) for d in (1, 2)]
+    radius = neighbours(parts, 3, metric)[0]
+    before = numba.get_num_threads()
+    answers = []
+    try:
+        for threads in range(1, before + 1):
+            numba.set_num_threads(threads)
+            answers.append((nearer(parts[1:], radius, metric), extents(parts, radius, metric)))
+    finally:
+        numba.set_num_threads(before)
+    for answer in answers[1:]:
+        for found, first in zip(answer, answers[0], strict=True):
+            np.testing.assert_array_equal(found, first)
+
+
+# ---- limits for squares -------------------------------------------------------------------
+
+
+SMALLEST, LARGEST = 5e-324, np.finfo(float).max
+
+
+@given(
+    radius=st.floats(0, 1e154) | st.floats(1e-165, 1e-150) | st.floats(0.5, 2.0),
+    steps=st.integers(-8, 8),
+    anything=st.floats(0, LARGEST),
+)
+@example(radius=0.0, steps=1, anything=0.0)
+@example(radius=SMALLEST, steps=-1, anything=0.0)
+@example(radius=1e-162, steps=0, anything=SMALLEST)
+@example(radius=1.3407807929942596e154, steps=0, anything=LARGEST)
+def test_a_square_is_below_its_limit_where_the_root_is_below_the_radius(radius, steps, anything):
+    (limit,) = ranges.limits(np.array([radius]), 0, True)
+    square = limit
+    for _ in range(abs(steps)):
+        square = max(np.nextafter(square, np.inf if steps > 0 else -np.inf), 0.0)
+    for q in (square, limit, anything, 0.0, radius * radius):
+        assert (q < limit) == (np.sqrt(q) < radius)
+    assert ranges.limits(np.array([radius]), 0, False)[0] == radius
+
+
+@given(radius=st.floats(1e-30, 1e30), exponent=st.integers(-900, 1074))
+def test_limits_follow_the_scale(radius, exponent):
+    (limit,) = ranges.limits(np.array([radius]), exponent, False)
+    if exponent <= 900:
+        assert limit == np.ldexp(radius, -exponent)
+    assert limit > 0  # a positive radius holds coincident samples
+    assert ranges.limits(np.array([radius * 1e-290]), 900, True)[0] > 0
+    assert ranges.limits(np.array([0.0]), exponent, True)[0] == 0.0
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_cuda_balls_agree_with_the_cpu(rng, kind, metric):
+    parts = [kind(rng, (700, d)) for d in (3, 1)]
+    radius = neighbours(parts, 3, metric)[0]
+    on_device = [torch.from_numpy(part).cuda() for part in parts]
+    np.testing.assert_array_equal(
+        tensor_neighbours.nearer(on_device[:1], radius, metric), nearer(parts[:1], radius, metric)
+    )
+    np.testing.assert_array_equal(
+        tensor_neighbours.extents(on_device, radius, metric), extents(parts, radius, metric)
+    )
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -58,6 +58,55 @@ def test_other_methods_see_the_numbers_of_x():
     assert value("H(T|Y):gaussian", t, probe) == pytest.approx(expected)
 
 
+def test_a_conditional_estimator_is_asked_where_there_is_one():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 60, 1))
+    t = x + y + 0.3 * rng.normal(size=(60, 1))
+    probe = Probe(x, y[:, 0])
+    for method, options in (("ksg", {"k": 4}), ("mixed", {}), ("gaussian", {"shrinkage": 0.1})):
+        expected = it.conditional_mutual_information(x, t, y, method=method, **options).value
+        assert value(f"I(X;T|Y):{method}", t, probe, **options) == expected
+
+
+def test_the_same_input_given_several_times_is_one_x():
+    rng = np.random.default_rng(0)
+    x = np.repeat(rng.normal(size=(30, 3)), 4, axis=0)
+    probe = Probe(torch.from_numpy(x), np.arange(120) % 2)
+    t = x[:, :1] + 0.1 * rng.normal(size=(120, 1))  # noise of the layers below
+    expected = it.mutual_information(t, np.arange(120) // 4, method="sample_propagation")
+    assert value("I(X;T):sample_propagation", t, probe) == pytest.approx(expected.value, rel=1e-12)
+    assert 0 < expected.value < math.log(30)
+
+
+class _Noise(torch.nn.Module):
+    def forward(self, t):
+        return t + 0.3 * torch.randn_like(t)
+
+
+def test_a_noisy_network_is_measured_by_sample_propagation(tmp_path):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(
+        torch.nn.Linear(2, 2), _Noise(), torch.nn.Linear(2, 1, bias=False), _Noise()
+    ).double()
+    x = torch.randn(100, 2, dtype=torch.float64)
+    probe = x.repeat_interleave(10, dim=0)
+    measure = it.measure("I(X;T):sample_propagation", noise_variance=0.09)
+    with it.Recorder(
+        model, layers=["0", "2"], measures=[measure], probe=probe, out=tmp_path / "run"
+    ) as recorder:
+        recorder.step()
+    first, second = it.load(tmp_path / "run").records[:2]
+    w, v = (model[i].weight.detach().numpy() for i in (0, 2))
+    s = np.cov(x.numpy().T, bias=True)
+    of_first = np.linalg.slogdet(np.eye(2) + w @ s @ w.T / 0.09)[1] / 2
+    signal, noise = v @ w @ s @ w.T @ v.T, v @ v.T * 0.09 + 0.09 * np.eye(1)
+    of_second = np.log(1 + signal / noise).item() / 2
+    assert of_second < of_first  # data processing
+    # a hundred inputs are a rough normal distribution
+    assert first["value"] == pytest.approx(of_first, abs=0.15)
+    assert second["value"] == pytest.approx(of_second, abs=0.1)
+
+
 def test_options_go_to_every_part():
     assert value("I(X;T)", bins=1) == 0
     assert value("H(T|Y)", bins=1) == 0

@@ -148,11 +148,12 @@ def brute_count(points, starts, euclidean, row, part, radius, blur, seen, begin,
 
 
 @njit(parallel=True, cache=True)
-def brute(points, tiles, starts, euclidean, k, blur, blocks, tasks, order, radius, counts, doubts):
+def brute(points, tiles, starts, euclidean, k, blur, blocks, tasks, order, radii, counts, doubts):
     """Radii, and counts unless ``counts`` has no rows, of the rows of some blocks.
 
-    Costs n distances a row and O(n) memory a thread. ``doubts`` counts, by block, the distances
-    that the tiles could not tell from the radius.
+    The last ranks up to the k-th are kept, as many as ``radii`` has columns. Costs n distances a
+    row and O(n) memory a thread. ``doubts`` counts, by block, the distances that the tiles could
+    not tell from the radius.
     """
     n, parts, lanes = len(points), len(starts) - 1, tiles.shape[2]
     patient = len(counts) > 0
@@ -168,7 +169,7 @@ def brute(points, tiles, starts, euclidean, k, blur, blocks, tasks, order, radiu
             )
             for q in range(here):
                 reach = nearest[q, k - 1]
-                radius[order[first + q]] = reach
+                radii[order[first + q]] = nearest[q, k - radii.shape[1] :]
                 for part in range(len(counts)):
                     begin = (q * parts + part) * width
                     count, doubt = brute_count(

@@ -11,7 +11,7 @@ from numba import njit, prange
 from infotheory.ops import MixtureLogSums
 from infotheory.ops.kernels.exponential import as_float, as_integer, exp_negative
 
-__all__ = ["mixture_density_log", "mixture_log_sums"]
+__all__ = ["kernel_log_sums", "mixture_density_log", "mixture_log_sums"]
 
 # Partial sums are kept per block of samples and added in order at the end, so that no bit depends
 # on the threads. 32 blocks are 528 pairs of blocks: work for many threads, 32 numbers per sample.
@@ -96,7 +96,36 @@ def mixture_density_log(x: np.ndarray, points: np.ndarray, variance: float) -> n
     Cost: O(n m d) time, O(n d + m d) memory. The same bits whatever the number of threads.
     """
     logs = np.empty(len(points))
-    _densities(_coordinates(x), _coordinates(points), _factor(2.0, variance), logs)
+    factor = _factor(2.0, variance)
+    _densities(_coordinates(x), _coordinates(points), factor, False, logs)
+    return logs
+
+
+def kernel_log_sums(x: np.ndarray, variance: float) -> np.ndarray:
+    r"""Log sums of Gaussians around all samples but the one at which they are evaluated.
+
+    .. math:: \ln \sum_{j \ne i} \exp\Bigl(-\frac{|x_i - x_j|^2}{2 s}\Bigr)
+
+    Parameters
+    ----------
+    x : float64 array, shape (n, d)
+    variance : float
+        s.
+
+    Returns
+    -------
+    float64 array, shape (n,)
+        Shifted by the nearest other sample, so that one far from all others has its true value,
+        however negative; minus infinity where there is no other, or its distance overflows.
+
+    Notes
+    -----
+    The own term is left out, not added and taken away again. Cost: O(n^2 d) time, O(n d) memory.
+    The same bits whatever the number of threads.
+    """
+    logs = np.empty(len(x))
+    columns = _coordinates(x)
+    _densities(columns, columns, _factor(2.0, variance), True, logs)
     return logs
 
 
@@ -251,9 +280,13 @@ def _smallest(line):
 
 
 @njit(cache=True)
-def _density_rows(x, points, factor, start, logs):
-    """Log of the mean kernel at ROWS points: a nearer sample, whenever one comes, rescales."""
+def _density_rows(x, points, factor, others, start, logs):
+    """Log of the mean kernel at ROWS points: a nearer sample, whenever one comes, rescales.
+
+    With `others` the points are the samples, none counts for itself, and it is the sum.
+    """
     n = x.shape[1]
+    count = 1 if others else n
     rows = min(ROWS, len(logs) - start)
     distances = np.empty((ROWS, COLUMNS))
     nearest = np.full(rows, np.inf)
@@ -263,6 +296,9 @@ def _density_rows(x, points, factor, start, logs):
         _squared_distances(points, start, rows, x, left, columns, distances)
         for r in range(rows):
             line = distances[r, :columns]
+            own = start + r - left
+            if others and 0 <= own < columns:
+                line[own] = np.inf
             smallest = _smallest(line)
             if smallest < nearest[r]:
                 totals[r] *= exp_negative(factor * (nearest[r] - smallest))
@@ -271,12 +307,12 @@ def _density_rows(x, points, factor, start, logs):
                 totals[r] += _sum_exp(line, factor, nearest[r])
     for r in range(rows):
         if nearest[r] < np.inf:
-            logs[start + r] = factor * nearest[r] + np.log(totals[r] / n)
+            logs[start + r] = factor * nearest[r] + np.log(totals[r] / count)
         else:
             logs[start + r] = -np.inf
 
 
 @njit(parallel=True, cache=True)
-def _densities(x, points, factor, logs):
+def _densities(x, points, factor, others, logs):
     for group in prange(-(-len(logs) // ROWS)):
-        _density_rows(x, points, factor, group * ROWS, logs)
+        _density_rows(x, points, factor, others, group * ROWS, logs)

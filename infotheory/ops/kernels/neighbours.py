@@ -1,15 +1,17 @@
 """Radii and counts of nearest neighbours: sorted lines, and the choice between the paths."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numba import get_num_threads, njit, prange, set_num_threads
 
+from infotheory.ops.kernels.balls import tree_counts, tree_extents
 from infotheory.ops.kernels.brute import TOGETHER, blurred_tiles, brute
 from infotheory.ops.kernels.lanes import DOUBLE_LANES
-from infotheory.ops.kernels.tree import plant, tree_counts, tree_radii
-from infotheory.ops.ranges import scaled, shrink_exponent
+from infotheory.ops.kernels.tree import plant, tree_radii
+from infotheory.ops.ranges import limits, scaled, shrink_exponent
 
 # Blocks of samples tried in float32. When, by sample, more than FEW_DOUBTS and one distance in
 # DOUBTFUL needed a second look (data on a grid, an outlier that coarsens the scale), float64 tiles
@@ -77,20 +79,21 @@ def line_counts(lines, orders, which, euclidean, radius, counts):
 
 
 @njit(parallel=True, cache=True)
-def line_radii(line, order, euclidean, k, radius):
-    """The k-th nearest on a line: a step to the nearer side, k times."""
-    n = len(line)
+def line_radii(line, order, euclidean, k, radii):
+    """The nearest on a line, up to the k-th: a step to the nearer side, k times."""
+    n, ranks = len(line), radii.shape[1]
     for index in prange(n):
         place = np.int64(index)
-        left, right, reach = place - 1, place + 1, 0.0
-        for _ in range(k):
+        left, right = place - 1, place + 1
+        for rank in range(ranks - k, ranks):
             before = apart(line[place], line[left], euclidean) if left >= 0 else np.inf
             after = apart(line[place], line[right], euclidean) if right < n else np.inf
             if before <= after:
                 left, reach = left - 1, before
             else:
                 right, reach = right + 1, after
-        radius[order[place]] = reach
+            if rank >= 0:
+                radii[order[place], rank] = reach
 
 
 def _lines(points, columns):
@@ -98,7 +101,7 @@ def _lines(points, columns):
     return np.stack([points[o, c] for o, c in zip(orders, columns, strict=True)]), orders
 
 
-def _brute(points, planted, starts, euclidean, k, radius, counts):
+def _brute(points, planted, starts, euclidean, k, radii, counts):
     order, tree = planted  # an order that puts near samples together lets most tiles end early
     points = points[order]
     if not len(counts) and not euclidean:
@@ -109,7 +112,7 @@ def _brute(points, planted, starts, euclidean, k, radius, counts):
 
     def run(tiles, blur, first, last):
         tasks = min(4 * get_num_threads(), last - first)
-        answer = (order, radius, counts, doubts)
+        answer = (order, radii, counts, doubts)
         brute(points, tiles, starts, euclidean, k, blur, (first, last), tasks, *answer)
 
     tiles, blur = blurred_tiles(points, euclidean)
@@ -120,27 +123,30 @@ def _brute(points, planted, starts, euclidean, k, radius, counts):
         run(tiles, blur, probe, blocks)
 
 
-def _tree(points, planted, starts, euclidean, k, radius, counts):
+def _tree(points, planted, starts, euclidean, k, radii, counts):
     tasks = 8 * get_num_threads()
     order, tree = planted
     leaves = np.arange(len(tree[0]))
     joint = starts if euclidean else starts[[0, -1]]
-    tree_radii(tree, order, leaves, joint, euclidean, k, tasks, radius, np.empty_like(leaves))
+    tree_radii(tree, order, leaves, joint, euclidean, k, tasks, radii, np.empty_like(leaves))
     if not len(counts):
         return
+    radius = np.ascontiguousarray(radii[:, -1])
     widths = np.diff(starts)
     if (thin := np.flatnonzero(widths == 1)).size:
         line_counts(*_lines(points, starts[thin]), thin, euclidean, radius, counts)
     for part in np.flatnonzero(widths > 1):
         own = np.ascontiguousarray(points[:, starts[part] : starts[part + 1]])
         order, tree = plant(own) if len(widths) > 1 else planted
-        tree_counts(tree, euclidean, radius, order, tasks, counts[part])
+        whole = np.array([0, widths[part]])
+        tree_counts(tree, whole, euclidean, radius, order, tasks, counts[part])
 
 
-def _sort(points, euclidean, k, radius, counts):
+def _sort(points, euclidean, k, radii, counts):
     lines, orders = _lines(points, [0])
-    line_radii(lines[0], orders[0], euclidean, k, radius)
+    line_radii(lines[0], orders[0], euclidean, k, radii)
     if len(counts):
+        radius = np.ascontiguousarray(radii[:, -1])
         line_counts(lines, orders, np.array([0]), euclidean, radius, counts)
 
 
@@ -154,24 +160,61 @@ def _choose(points, planted, starts, euclidean, k):
     which = np.linspace(0, len(tree[0]) - 1, SCOUTS).astype(np.int64)
     joint = starts if euclidean else starts[[0, -1]]
     scans = np.empty_like(which)
-    tree_radii(tree, order, which, joint, euclidean, k, SCOUTS, np.empty(n), scans)
+    tree_radii(tree, order, which, joint, euclidean, k, SCOUTS, np.empty((n, 1)), scans)
     everything = SCOUTS * DOUBLE_LANES * len(tree[0])
     return "tree" if scans.sum() < TREE_SHARE * everything else "brute"
 
 
-def _search(points, starts, euclidean, k, radius, counts, path):
+def search(points, starts, euclidean, k, radii, counts, path=None):
+    """Fill radii and, where they have rows, counts, in the units of the kernels."""
     if path == "sort" or (path is None and points.shape[1] == 1):
-        _sort(points, euclidean, k, radius, counts)
+        _sort(points, euclidean, k, radii, counts)
         return "sort"
     planted = plant(points)
     path = path or _choose(points, planted, starts, euclidean, k)
     method = _tree if path == "tree" else _brute
-    method(points, planted, starts, euclidean, k, radius, counts)
+    method(points, planted, starts, euclidean, k, radii, counts)
     return path
 
 
+class Samples:
+    """All columns side by side within the range of float64, and where each part starts."""
+
+    def __init__(self, parts: Sequence[Any], metric: str) -> None:
+        points = np.ascontiguousarray(np.concatenate(parts, axis=1), dtype=np.float64)
+        self.euclidean = metric == "euclidean"
+        self.exponent = shrink_exponent(float(np.abs(points).max()), metric)
+        self.points = scaled(points, -self.exponent)
+        self.starts = np.cumsum([0] + [part.shape[1] for part in parts])
+
+    def limits(self, radius: np.ndarray) -> np.ndarray:
+        """The radii in the units of the kernels, whose Euclidean distances are squares."""
+        return limits(radius, self.exponent, self.euclidean)
+
+    def distances(self, found: np.ndarray) -> np.ndarray:
+        """Distances from those of the kernels."""
+        return scaled(np.sqrt(found) if self.euclidean else found, self.exponent)
+
+    @contextmanager
+    def threads(self) -> Iterator[int]:
+        """As many threads as the work is worth; gives their number."""
+        before = get_num_threads()
+        try:
+            if self.points.size < ALONE:
+                set_num_threads(1)
+            yield get_num_threads()
+        finally:
+            set_num_threads(before)
+
+
 def neighbours(
-    parts: Sequence[Any], k: int, metric: str, counts: bool = True, *, _path: str | None = None
+    parts: Sequence[Any],
+    k: int,
+    metric: str,
+    counts: bool = True,
+    *,
+    every: bool = False,
+    _path: str | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None, str]:
     r"""Distance to the k-th nearest neighbour, and how many samples are nearer in each part.
 
@@ -190,10 +233,12 @@ def neighbours(
         Norm inside a part; between parts, always the largest.
     counts : bool
         False leaves the counts out, as entropies want it.
+    every : bool
+        True gives the distances to the first, the second, ... and the k-th neighbour.
 
     Returns
     -------
-    radius : float64 array, shape (n,)
+    radius : float64 array, shape (n,), or (n, k) of every rank
     counts : int64 array, shape (parts, n), or None
     path : "sort", "tree" or "brute"
         The algorithm taken. They agree to the bit, ties and duplicates included: whoever is as
@@ -204,20 +249,75 @@ def neighbours(
     Cost: "sort" (one column) O(n log n); "tree" O(n log n) times a factor that grows fast with
     the columns; "brute" n^2 times the columns. Memory: O(n) times the columns and the threads.
     """
-    points = np.ascontiguousarray(np.concatenate(parts, axis=1), dtype=np.float64)
-    euclidean = metric == "euclidean"
-    exponent = shrink_exponent(float(np.abs(points).max()), metric)
-    points = scaled(points, -exponent)
-    starts = np.cumsum([0] + [part.shape[1] for part in parts])
-    radius = np.empty(len(points))
-    found = np.empty((len(parts) if counts else 0, len(points)), np.int64)
-    threads = get_num_threads()
-    try:
-        if points.size < ALONE:
-            set_num_threads(1)
-        path = _search(points, starts, euclidean, k, radius, found, _path)
-    finally:
-        set_num_threads(threads)
-    if euclidean:
-        radius = np.sqrt(radius)
-    return scaled(radius, exponent), found if counts else None, path
+    samples = Samples(parts, metric)
+    radii = np.empty((len(samples.points), k if every else 1))
+    found = np.empty((len(parts) if counts else 0, len(samples.points)), np.int64)
+    with samples.threads():
+        path = search(samples.points, samples.starts, samples.euclidean, k, radii, found, _path)
+    radii = samples.distances(radii if every else radii[:, 0])
+    return radii, found if counts else None, path
+
+
+def nearer(parts: Sequence[Any], radius: np.ndarray, metric: str) -> np.ndarray:
+    r"""How many other samples are nearer than a radius of each sample's own.
+
+    .. math:: c_i = \#\{j \ne i : \max_p d_p(i, j) < r_i\}
+
+    Parameters
+    ----------
+    parts, metric
+        As for `neighbours`.
+    radius : float64 array, shape (n,)
+        Not negative. The next float64 above a distance counts those at that distance too.
+
+    Returns
+    -------
+    counts : int64 array, shape (n,)
+
+    Notes
+    -----
+    Cost: O(n log n) for one column, else that times a factor that grows with the columns.
+    """
+    samples = Samples(parts, metric)
+    counts = np.empty((1, len(radius)), np.int64)
+    reach = samples.limits(radius)
+    with samples.threads() as threads:
+        if samples.points.shape[1] == 1:
+            lines, orders = _lines(samples.points, [0])
+            line_counts(lines, orders, np.array([0]), samples.euclidean, reach, counts)
+        else:
+            order, tree = plant(samples.points)
+            starts = samples.starts if samples.euclidean else samples.starts[[0, -1]]
+            tree_counts(tree, starts, samples.euclidean, reach, order, 8 * threads, counts[0])
+    return counts[0]
+
+
+def extents(parts: Sequence[Any], radius: np.ndarray, metric: str) -> np.ndarray:
+    r"""How far, in each part, the samples within a radius of each sample's own reach.
+
+    .. math:: e_{p,i} = \max \{d_p(i, j) : j \ne i, \max_q d_q(i, j) \le r_i\}
+
+    Parameters
+    ----------
+    parts, metric
+        As for `neighbours`.
+    radius : float64 array, shape (n,)
+        Distances to neighbours, as `neighbours` gives them.
+
+    Returns
+    -------
+    extents : float64 array, shape (parts, n)
+        Zero where nobody is within the radius.
+
+    Notes
+    -----
+    Cost: as one more search for neighbours. Samples at the radius are all taken, so that ties
+    need no rule of their own.
+    """
+    samples = Samples(parts, metric)
+    order, tree = plant(samples.points)
+    found = np.empty((len(parts), len(radius)))
+    reach = samples.limits(np.nextafter(radius, np.inf))
+    with samples.threads() as threads:
+        tree_extents(tree, samples.starts, samples.euclidean, reach, order, 8 * threads, found)
+    return samples.distances(found)

@@ -8,7 +8,6 @@ from infotheory.ops.kernels.lanes import (
     first_lane,
     lane_count,
     lanes_below,
-    lanes_covering,
     lanes_reaching,
     near_lanes,
 )
@@ -232,12 +231,13 @@ def leaf_radii(samples, tree, starts, euclidean, leaf, nearest, reach, stack, se
 
 
 @njit(parallel=True, cache=True)
-def tree_radii(tree, order, which, starts, euclidean, k, tasks, radius, scans):
-    """For the samples of some leaves, the distance to the k-th nearest other sample.
+def tree_radii(tree, order, which, starts, euclidean, k, tasks, radii, scans):
+    """For the samples of some leaves, the distances to the nearest other samples, up to the k-th.
 
-    Goes to ``radius`` by ``order``, and each leaf's number of scans to ``scans``.
+    The last of them, as many as ``radii`` has columns, go there by ``order``, and each leaf's
+    number of scans to ``scans``.
     """
-    samples = len(order)
+    samples, ranks = len(order), radii.shape[1]
     for task in prange(tasks):
         nearest = np.empty((LANES, k))
         reach = np.empty(LANES)
@@ -249,70 +249,7 @@ def tree_radii(tree, order, which, starts, euclidean, k, tasks, radius, scans):
                 samples, tree, starts, euclidean, leaf, nearest, reach, stack, seen
             )
             for row in range(leaf * LANES, min((leaf + 1) * LANES, samples)):
-                radius[order[row]] = reach[row - leaf * LANES]
-
-
-@njit(cache=True)
-def leaf_counts(tree, samples, euclidean, leaf, reach, counts, stack, seen):
-    """Add to ``counts`` how many samples (itself too) are nearer than ``reach`` to each lane."""
-    tiles, lower, upper = tree[0], tree[1], tree[2]
-    columns = tiles.shape[1]
-    stack[0, 0], stack[0, 1], stack[0, 2], stack[0, 3] = 1, 0, len(tiles), lanes_before(LANES)
-    waiting = 1
-    while waiting:
-        waiting -= 1
-        node, first, last = stack[waiting, 0], stack[waiting, 1], stack[waiting, 2]
-        active = stack[waiting, 3] & lanes_reaching(
-            tiles, leaf, lower, upper, node, 0, columns, euclidean, reach
-        )
-        if active == 0:
-            continue
-        inside = active & lanes_covering(
-            tiles, leaf, lower, upper, node, 0, columns, euclidean, reach
-        )
-        active &= ~inside
-        size = min(last * LANES, samples) - first * LANES
-        while inside:
-            counts[first_lane(inside)] += size
-            inside &= inside - 1
-        if active == 0:
-            continue
-        if last - first > 1:
-            middle = (first + last + 1) // 2
-            stack[waiting, 0], stack[waiting, 1], stack[waiting, 2] = 2 * node, first, middle
-            stack[waiting, 3] = active
-            waiting += 1
-            stack[waiting, 0], stack[waiting, 1], stack[waiting, 2] = 2 * node + 1, middle, last
-            stack[waiting, 3] = active
-            waiting += 1
-            continue
-        while active:
-            lane = first_lane(active)
-            active &= active - 1
-            counts[lane] += lane_count(
-                near_lanes(tiles, first, leaf, lane, 0, columns, euclidean, reach[lane], seen, 0)
-            )
-
-
-@njit(parallel=True, cache=True)
-def tree_counts(tree, euclidean, radius, order, tasks, counts):
-    """How many other samples of one part are nearer than the radius, to ``counts`` by ``order``."""
-    tiles, samples = tree[0], len(radius)
-    for task in prange(tasks):
-        reach = np.empty(LANES)
-        found = np.empty(LANES, np.int64)
-        stack = np.empty((STACK, 4), np.int64)
-        seen = np.empty(LANES)
-        for leaf in range(np.int64(task), len(tiles), tasks):
-            here = min(LANES, samples - leaf * LANES)
-            reach[:] = -1.0
-            found[:] = 0
-            for lane in range(here):
-                reach[lane] = radius[order[leaf * LANES + lane]]
-            leaf_counts(tree, samples, euclidean, leaf, reach, found, stack, seen)
-            for lane in range(here):
-                # a positive radius holds the sample itself
-                counts[order[leaf * LANES + lane]] = found[lane] - (reach[lane] > 0.0)
+                radii[order[row]] = nearest[row - leaf * LANES, k - ranks :]
 
 
 def plant(points):

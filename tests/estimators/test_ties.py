@@ -1,0 +1,76 @@
+"""Ties stay ties: samples on a grid, in any order of rows and in any unit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import infotheory as it
+from infotheory.estimators.neighbours import rescaled
+
+pytestmark = pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+
+#: Whole numbers, halves, tenths (which no float holds exactly), and a coarse float32 grid.
+GRIDS = {
+    "whole": lambda x: x,
+    "halves": lambda x: x / 2 - 7,
+    "tenths": lambda x: np.round(x * 0.1, 1),
+    "thirds": lambda x: x / 3,
+    "offset": lambda x: 1e6 + 3 * x,
+    "single": lambda x: (x * np.float32(0.1)).astype(np.float32),
+}
+
+
+def _on_grids(rng, n=150):
+    x = rng.integers(0, 12, size=(n, 2))
+    return x, x[:, :1] + rng.integers(0, 5, size=(n, 1)), rng.integers(0, 4, size=(n, 1))
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("method", ["ksg", "mixed"])
+def test_values_depend_on_neither_rows_nor_units(engine, rng, grid, method):
+    whole = _on_grids(rng)
+    gridded = [GRIDS[grid](part) for part in whole]
+    order = rng.permutation(150)
+    for verb, count in ((it.mutual_information, 2), (it.conditional_mutual_information, 3)):
+        plain = verb(*whole[:count], method=method).value
+        assert verb(*gridded[:count], method=method).value == plain
+        shuffled = [part[order] for part in gridded[:count]]
+        assert verb(*shuffled, method=method).value == pytest.approx(plain, rel=1e-13)
+
+
+def test_a_small_case_backwards():
+    x = np.array([1, 2, 2, 1, 3, 1, 2, 1, 1, 3, 0, 2])
+    y = np.array([1, 2, 3, 1, 2, 2, 1, 0, 2, 0, 3, 3])
+    for method in ("ksg", "mixed"):
+        forwards = it.mutual_information(x, y, method=method).value
+        backwards = it.mutual_information(x[::-1], y[::-1], method=method).value
+        assert forwards == pytest.approx(backwards, rel=1e-13)
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_equal_steps_are_equal_distances(engine, rng, grid):
+    column = GRIDS[grid](rng.integers(0, 30, size=(200, 1)))
+    standard = np.asarray(rescaled([column], "standardise")[0])
+    steps = np.unique(np.diff(np.unique(standard)).round(12), return_counts=True)[0]
+    distinct = np.unique(np.abs(standard - standard.T))
+    assert len(steps) == 1
+    assert len(distinct) == 30  # and not one for each pair of levels
+    assert standard.std() == pytest.approx(1, rel=1e-7)
+
+
+def test_columns_off_any_grid_are_standardised_as_they_are(engine, rng):
+    atoms = rng.choice([0.0, 1.0, 5.37, np.pi], size=(200, 1))
+    rectified = np.maximum(rng.normal(size=(200, 1)), 0)
+    for column in (atoms, rectified, rng.normal(size=(200, 1)).repeat(2, axis=0)):
+        standard = np.asarray(rescaled([column], "standardise")[0])
+        expected = (column - column.mean()) / column.std()
+        np.testing.assert_allclose(standard, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_the_quick_null_is_the_plain_one_on_grids(rng):
+    x, y, _ = _on_grids(rng)
+    found = it.permutation_test("mutual_information:ksg", x, y, permutations=20)
+    generators = np.random.default_rng(0).spawn(20)
+    plain = [it.mutual_information(x, y[g.permutation(150)]).value for g in generators]
+    assert np.array_equal(found.null, plain)
