@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # for editors and type checkers alone
     from infotheory.verbs import (
         conditional_entropy,
         conditional_mutual_information,
+        divergence,
         entropy,
         methods,
         mutual_information,
@@ -57,6 +58,7 @@ _HOMES = {
     "distribution_conditional_mutual_information": "distributions",
     "distribution_entropy": "distributions",
     "distribution_mutual_information": "distributions",
+    "divergence": "verbs",
     "entropy": "verbs",
     "every": "record.schedule",
     "load": "record.run",
@@ -86,6 +88,7 @@ __all__ = [
     "distribution_conditional_mutual_information",
     "distribution_entropy",
     "distribution_mutual_information",
+    "divergence",
     "entropy",
     "every",
     "load",

@@ -23,6 +23,7 @@ __all__ = [
     "near_misses",
     "number",
     "real",
+    "same_columns",
     "same_length",
 ]
 
@@ -108,11 +109,18 @@ def same_length(**arrays: Any) -> int:
     if len({shape[0] for shape in shapes.values()}) > 1:
         came = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         raise ValueError(f"{' and '.join(shapes)} must have the same number of rows; got {came}.")
-    devices = {name: str(getattr(x, "device", "cpu")) for name, x in arrays.items()}
-    if len(set(devices.values())) > 1:
-        came = ", ".join(f"{name} on {device}" for name, device in devices.items())
-        raise ValueError(f"{' and '.join(devices)} must be on the same device; got {came}.")
+    _same_device(arrays)
     return next(iter(shapes.values()))[0]
+
+
+def same_columns(**arrays: Any) -> int:
+    """The common number of columns of samples that are not paired; an error names the shapes."""
+    shapes = {name: tuple(x.shape) for name, x in arrays.items()}
+    if len({shape[1:] for shape in shapes.values()}) > 1:
+        came = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise ValueError(f"{' and '.join(shapes)} must have the same columns; got {came}.")
+    _same_device(arrays)
+    return next(iter(shapes.values()))[-1]
 
 
 def integer(value: Any, name: str, *, low: int, high: int | None = None) -> int:
@@ -209,6 +217,13 @@ def _real_tensor(x: Any, name: str) -> Any:
     if not bool(x.isfinite().all()):
         _refuse_non_finite(x.isfinite().cpu().numpy(), name)
     return x.contiguous()
+
+
+def _same_device(arrays: dict[str, Any]) -> None:
+    devices = {name: str(getattr(x, "device", "cpu")) for name, x in arrays.items()}
+    if len(set(devices.values())) > 1:
+        came = ", ".join(f"{name} on {device}" for name, device in devices.items())
+        raise ValueError(f"{' and '.join(devices)} must be on the same device; got {came}.")
 
 
 def _two_dimensional(x: Any, name: str) -> Any:

@@ -75,6 +75,9 @@ class Entry:
         Where the formula comes from.
     truth : tuple of Truth
         Problems with exact answers, which tests and benchmarks put to the estimator.
+    paired : bool
+        Whether row i of every array is of the same sample; else the arrays are samples of their
+        own, of any length, with the same columns.
     null : callable or None
         ``null(x, y, orders, **options)``: the values with the rows of y in each of several
         orders, found together, or None where that is no faster.
@@ -90,6 +93,7 @@ class Entry:
     engines: tuple[str, ...]
     source: str
     truth: tuple[Truth, ...]
+    paired: bool = True
     null: Callable[..., Any] | None = None
 
     @property
@@ -132,7 +136,8 @@ class Entry:
             kinds = (kinds[0],) * len(arrays)
         named = zip(kinds, names, arrays, strict=True)
         samples = [_KINDS[kind](x, name) for kind, name, x in named]
-        checks.same_length(**dict(zip(names, samples, strict=True)))
+        alike = checks.same_length if self.paired else checks.same_columns
+        alike(**dict(zip(names, samples, strict=True)))
         return samples
 
     @property
@@ -152,6 +157,7 @@ def estimator(
     bound: str | None = None,
     differentiable: bool = False,
     engines: tuple[str, ...] = ("cpu", "torch"),
+    paired: bool = True,
     null: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Estimate]], Callable[..., Estimate]]:
     """Register a function of checked arrays as the estimator `key`.
@@ -192,6 +198,7 @@ def estimator(
             engines=engines,
             source=source,
             truth=truth,
+            paired=paired,
             null=null,
         )
         _register[key] = made

@@ -11,6 +11,7 @@ from infotheory.estimate import Estimate
 __all__ = [
     "conditional_entropy",
     "conditional_mutual_information",
+    "divergence",
     "entropy",
     "methods",
     "mutual_information",
@@ -151,6 +152,33 @@ def total_correlation(variables: Sequence[Any], *, method: str = "ksg", **option
         method cannot take (the message names the argument, the rule and what came).
     """
     return registry.entry("total_correlation", method).function(*variables, **options)
+
+
+def divergence(x: Any, y: Any, *, method: str | None = None, **options: Any) -> Estimate:
+    """Divergence of the distribution of x from that of y, from samples of each.
+
+    Parameters
+    ----------
+    x, y : arrays, shape (n, d) and (m, d), or (n,) and (m,)
+        Samples in rows. They are not paired: their numbers may differ, their columns may not.
+    method : str
+        There is no default; `infotheory.methods("divergence")` lists the methods.
+    **options
+        Options of the method.
+
+    Returns
+    -------
+    Estimate
+        In the unit of the method, with standard error, sample size, resolved options and
+        diagnostics.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a missing or unknown method or option (the message lists the known ones), and for
+        data the method cannot take (the message names the argument, the rule and what came).
+    """
+    return registry.entry("divergence", method).function(x, y, **options)
 
 
 def methods(quantity: str | None = None) -> tuple[registry.Entry, ...]:

@@ -32,6 +32,8 @@ class Truth:
         Where the closed form comes from.
     options : Mapping
         Options an estimator needs for this value to be its own (a bin width, a noise variance).
+    n : int
+        Samples enough to judge an estimate by: fewer where the time grows as n^3.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Truth:
     sample: Sampler
     source: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    n: int = 2000
 
 
 def shannon(p: Any) -> float:

@@ -147,12 +147,12 @@ def test_a_constant_tells_nothing(method, xy):
     shared = measured("mutual_information", x, y, method=method)
     given_it = measured("conditional_mutual_information", x, y, constant, method=method)
     assert given_it == pytest.approx(shared, abs=1e-12)
-    for quantity, arrays in [
+    for quantity, parts in [
         ("mutual_information", (x, constant)),
         ("conditional_entropy", (constant, x)),
         ("conditional_mutual_information", (x, constant, y)),
     ]:
-        assert measured(quantity, *arrays, method=method) == 0.0
+        assert measured(quantity, *parts, method=method) == 0.0
 
 
 # ---- single terms -------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""Iterations over primitives, for arrays of either engine."""
