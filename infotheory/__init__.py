@@ -13,13 +13,17 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # for editors and type checkers alone
+    from infotheory.clusters import clusters
     from infotheory.counts import Counts
     from infotheory.distributions import (
         distribution_conditional_mutual_information,
         distribution_entropy,
         distribution_mutual_information,
+        f_divergence,
     )
     from infotheory.estimate import Estimate, InfotheoryWarning
+    from infotheory.kernel_divergences import conditional_divergence, generalized_cauchy_schwarz
+    from infotheory.kernel_sums import KernelSums
     from infotheory.pairs import Pairwise, pairwise
     from infotheory.record.recorder import Recorder
     from infotheory.record.run import Run, load
@@ -35,6 +39,7 @@ if TYPE_CHECKING:  # for editors and type checkers alone
         conditional_entropy,
         conditional_mutual_information,
         divergence,
+        dual_total_correlation,
         entropy,
         methods,
         mutual_information,
@@ -45,6 +50,7 @@ _HOMES = {
     "Counts": "counts",
     "Estimate": "estimate",
     "InfotheoryWarning": "estimate",
+    "KernelSums": "kernel_sums",
     "Measure": "registry",
     "Pairwise": "pairs",
     "Recorder": "record.recorder",
@@ -52,6 +58,8 @@ _HOMES = {
     "Interval": "uncertainty",
     "PermutationTest": "uncertainty",
     "at": "record.schedule",
+    "clusters": "clusters",
+    "conditional_divergence": "kernel_divergences",
     "conditional_entropy": "verbs",
     "conditional_mutual_information": "verbs",
     "confidence_interval": "uncertainty",
@@ -59,8 +67,11 @@ _HOMES = {
     "distribution_entropy": "distributions",
     "distribution_mutual_information": "distributions",
     "divergence": "verbs",
+    "dual_total_correlation": "verbs",
     "entropy": "verbs",
     "every": "record.schedule",
+    "f_divergence": "distributions",
+    "generalized_cauchy_schwarz": "kernel_divergences",
     "load": "record.run",
     "log_spaced": "record.schedule",
     "measure": "registry",
@@ -76,12 +87,14 @@ __all__ = [
     "Estimate",
     "InfotheoryWarning",
     "Interval",
+    "KernelSums",
     "Measure",
     "Pairwise",
     "PermutationTest",
     "Recorder",
     "Run",
     "at",
+    "conditional_divergence",
     "conditional_entropy",
     "conditional_mutual_information",
     "confidence_interval",
@@ -89,8 +102,11 @@ __all__ = [
     "distribution_entropy",
     "distribution_mutual_information",
     "divergence",
+    "dual_total_correlation",
     "entropy",
     "every",
+    "f_divergence",
+    "generalized_cauchy_schwarz",
     "load",
     "log_spaced",
     "measure",

@@ -19,7 +19,7 @@ AT_CEILING = 0.98
 
 _NATS_PER = {"nats": 1.0, "bits": math.log(2)}
 #: Diagnostics that are amounts of information, and follow the value into another unit.
-_INFORMATION = ("ceiling", "information", "pointwise")
+_INFORMATION = ("ceiling", "information", "pointwise", "solver_error")
 
 
 class InfotheoryWarning(UserWarning):

@@ -78,6 +78,9 @@ class Entry:
     paired : bool
         Whether row i of every array is of the same sample; else the arrays are samples of their
         own, of any length, with the same columns.
+    resolved : Mapping
+        Options that may be given as a rule which follows the data, each with the name of the
+        parameter that holds what the rule came to; a recorder keeps that from its first probe.
     null : callable or None
         ``null(x, y, orders, **options)``: the values with the rows of y in each of several
         orders, found together, or None where that is no faster.
@@ -94,6 +97,7 @@ class Entry:
     source: str
     truth: tuple[Truth, ...]
     paired: bool = True
+    resolved: Mapping[str, str] = field(default_factory=dict)
     null: Callable[..., Any] | None = None
 
     @property
@@ -158,6 +162,7 @@ def estimator(
     differentiable: bool = False,
     engines: tuple[str, ...] = ("cpu", "torch"),
     paired: bool = True,
+    resolved: Mapping[str, str] | None = None,
     null: Callable[..., Any] | None = None,
 ) -> Callable[[Callable[..., Estimate]], Callable[..., Estimate]]:
     """Register a function of checked arrays as the estimator `key`.
@@ -199,6 +204,7 @@ def estimator(
             source=source,
             truth=truth,
             paired=paired,
+            resolved=MappingProxyType(dict(resolved or {})),
             null=null,
         )
         _register[key] = made

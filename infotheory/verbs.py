@@ -12,6 +12,7 @@ __all__ = [
     "conditional_entropy",
     "conditional_mutual_information",
     "divergence",
+    "dual_total_correlation",
     "entropy",
     "methods",
     "mutual_information",
@@ -152,6 +153,34 @@ def total_correlation(variables: Sequence[Any], *, method: str = "ksg", **option
         method cannot take (the message names the argument, the rule and what came).
     """
     return registry.entry("total_correlation", method).function(*variables, **options)
+
+
+def dual_total_correlation(
+    variables: Sequence[Any], *, method: str | None = None, **options: Any
+) -> Estimate:
+    """Information of several variables that none of them has to itself.
+
+    Parameters
+    ----------
+    variables : sequence of arrays, each of shape (n,) or (n, d)
+        Two variables or more, paired row by row. Of two it is their mutual information.
+    method : str
+        There is no default; `infotheory.methods("dual_total_correlation")` lists the methods.
+    **options
+        Options of the method.
+
+    Returns
+    -------
+    Estimate
+        In nats, with standard error, sample size, resolved options and diagnostics.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a missing or unknown method or option (the message lists the known ones), and for
+        data the method cannot take (the message names the argument, the rule and what came).
+    """
+    return registry.entry("dual_total_correlation", method).function(*variables, **options)
 
 
 def divergence(x: Any, y: Any, *, method: str | None = None, **options: Any) -> Estimate:

@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import math
 import numbers
+import sys
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from infotheory import checks, ops
+from infotheory.ops.ranges import scaled, shrink_exponent
 
-__all__ = ["RULES", "kernel_width"]
+__all__ = ["RULES", "as_double", "in_widths", "kernel_width", "kernel_widths", "pooled"]
 
 RULES = ("median", "sqrt_dim", "knn", "silverman")
 #: Neighbours of a sample whose distances make the width by "knn".
 _NEAREST = 5
+#: Distances, in widths, whose squares are still numbers.
+_FARTHEST = 1e150
 
 
-def kernel_width(width: Any, x: Any, name: str = "x") -> float:
+def kernel_width(width: Any, x: Any, name: str = "x", option: str = "width") -> float:
     """The width of kernels around samples, in their units.
 
     Parameters
@@ -32,8 +37,8 @@ def kernel_width(width: Any, x: Any, name: str = "x") -> float:
         the columns. A number: the width itself.
     x : real array, shape (n, d)
         Samples that have been checked.
-    name : str
-        What messages call them.
+    name, option : str
+        What messages call them, and the width.
 
     Returns
     -------
@@ -54,12 +59,12 @@ def kernel_width(width: Any, x: Any, name: str = "x") -> float:
     """
     if not isinstance(width, str):
         if isinstance(width, numbers.Real):
-            return checks.number(width, "width", above=0.0)
+            return checks.number(width, option, above=0.0)
         raise TypeError(
-            f"width must be a positive number or one of {', '.join(map(repr, RULES))}; "
+            f"{option} must be a positive number or one of {', '.join(map(repr, RULES))}; "
             f"got {type(width).__name__} {width!r}."
         )
-    checks.choice(width, "width", RULES)
+    checks.choice(width, option, RULES)
     n, d = x.shape
     engine = ops.of(x)
     _, log_deviations = engine.standardise(x)
@@ -77,7 +82,85 @@ def kernel_width(width: Any, x: Any, name: str = "x") -> float:
     largest = near.radius.max()
     if largest == 0:
         raise ValueError(
-            f"width='knn' must find distances that are not 0, but every row of {name} has "
-            f"{_NEAREST} duplicates; give a number, or width='median'."
+            f"{option}='knn' must find distances that are not 0, but every row of {name} has "
+            f"{_NEAREST} duplicates; give a number, or 'median'."
         )
     return float(largest * np.sqrt(np.square(near.radius / largest).mean()))
+
+
+def kernel_widths(width: Any, arrays: Mapping[str, Any]) -> tuple[float, ...]:
+    """The widths of several variables: one rule or number for all, or a sequence of one for each.
+
+    Parameters
+    ----------
+    width : str, float, or sequence of these
+        As `kernel_width` takes them.
+    arrays : mapping of real arrays, each of shape (n, d)
+        The variables by name.
+
+    Returns
+    -------
+    tuple of float
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `kernel_width`; and for a sequence of another length.
+    """
+    if not isinstance(width, (tuple, list)):
+        width = [width] * len(arrays)
+    if len(width) != len(arrays):
+        raise ValueError(
+            f"width must be one, or one for each of {', '.join(arrays)}; got {len(width)}."
+        )
+    return tuple(
+        kernel_width(each, x, name) for each, (name, x) in zip(width, arrays.items(), strict=True)
+    )
+
+
+def in_widths(arrays: Any, sigma: float, precision: str) -> list[Any]:
+    """Samples of one space as distances in widths from a common centre, in double precision.
+
+    For single precision numpy arrays are float32, which takes half the memory.
+    """
+    ends = [end for x in arrays for end in ops.of(x).value_range(x)]
+    largest = max(map(abs, ends))
+    if not largest <= _FARTHEST * sigma:
+        raise ValueError(
+            f"width must not be so small that distances in units of it overflow; got {sigma:g} "
+            f"for values up to {largest:g}. Choose a larger one, or 'median'."
+        )
+    exponent = shrink_exponent(largest, "euclidean")
+    small = float(scaled(np.float64(sigma), -exponent))
+    centre = _mean(arrays[0], exponent)
+    found = []
+    for x in arrays:
+        if exponent or checks.is_tensor(x):
+            x = scaled(as_double(x), -exponent)
+        if checks.is_tensor(x):
+            found.append((x - centre) / small)
+            continue
+        part = np.empty(x.shape, np.float32 if precision == "single" else np.float64)
+        np.subtract(x, centre, out=part, casting="same_kind")
+        part /= part.dtype.type(small) if 1e-30 < small < 1e30 else small
+        found.append(part)
+    return found
+
+
+def _mean(x: Any, exponent: int) -> Any:
+    """Of each column of x times 2 ** -exponent, in double precision but without a copy of x."""
+    starts = range(0, len(x), 4096)
+    return sum(scaled(as_double(x[i : i + 4096]), -exponent).sum(0) / len(x) for i in starts)
+
+
+def as_double(x: Any) -> Any:
+    """An array or tensor in float64; itself, if it is already."""
+    return x.double() if checks.is_tensor(x) else np.asarray(x, dtype=np.float64)
+
+
+def pooled(*arrays: Any) -> Any:
+    """Rows of all arrays, in float64."""
+    doubles = [as_double(x) for x in arrays]
+    if checks.is_tensor(doubles[0]):
+        return sys.modules["torch"].cat(doubles)
+    return np.concatenate(doubles)

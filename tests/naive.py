@@ -141,3 +141,30 @@ def extents(parts, radius, metric):
     """(parts, n) the largest distance within each part of those within the radius."""
     inside = to_others(parts, metric) <= radius[:, None]
     return np.where(inside, distances(parts, metric), 0.0).max(axis=2)
+
+
+# ---- Sums of kernels, and distances, over all pairs.
+
+
+def kernel_row_sums(points, samples):
+    """ln sum_j exp(-|p - s_j|^2 / 2) in each part and, of several, in all together."""
+    exponents = [
+        np.array([[-squared_distance(p, s) / 2 for s in around] for p in near])
+        for near, around in zip(points, samples, strict=True)
+    ]
+    if len(exponents) > 1:
+        exponents.append(sum(exponents))
+    return [[_log_of_sum(line) for line in part.tolist()] for part in exponents]
+
+
+def _log_of_sum(exponents):
+    top = max(exponents)
+    return top + math.log(math.fsum(math.exp(e - top) for e in exponents))
+
+
+def distance_quantile(rows, quantile):
+    """Of all distances but zeros, to full precision."""
+    found = sorted(
+        math.dist(a, b) for i, a in enumerate(rows) for b in rows[:i] if math.dist(a, b) > 0
+    )
+    return found[max(1, math.ceil(quantile * len(found))) - 1]

@@ -177,7 +177,14 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
 def test_an_interrupt_is_exit_130_and_leaves_a_readable_run(tmp_path):
     out = tmp_path / "run"
     command = [sys.executable, "-m", "infotheory", "plane", "--steps", "100000", "--out", str(out)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # what a shell runs in the background ignores interrupts, and so would the child
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     log = out / "tanh-0" / "records.jsonl"
     _wait(lambda: (log.exists() and log.read_text().count('"kind": "probe"') > 3) or child.poll())
     child.send_signal(signal.SIGINT)

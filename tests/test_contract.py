@@ -355,8 +355,8 @@ def test_whole_numbers_are_whole(entry, option, bad):
 @each_option(float)
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -1.0, 0.0, "2", None, True], ids=repr)
 def test_widths_and_variances_are_positive_numbers(entry, option, bad):
-    if option == "order" and bad in (0.0, math.inf):
-        pytest.skip("limits that are answered exactly: tests/estimators/test_discrete_renyi.py")
+    if option in ("order", "alpha") and bad in (0.0, math.inf):
+        pytest.skip("limits that are answered exactly: tests of the estimators of Renyi entropies")
     with pytest.raises((TypeError, ValueError), match=rf"\b{option}\b"):
         entry.function(*draw(entry), **{option: bad})
 
@@ -718,6 +718,8 @@ def test_global_state_is_left_alone(entry, engine):
 def test_threads_do_not_change_a_bit(entry, engine, n):
     if max(numba.config.NUMBA_NUM_THREADS, torch.get_num_threads()) < 2:
         pytest.skip("one core")
+    if n > 4 * max(truth.n for truth in entry.truth):
+        pytest.skip("its time grows as n^3")
     arrays = draw(entry, n)
     mine = numba.get_num_threads(), torch.get_num_threads()
     found = []

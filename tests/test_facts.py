@@ -60,7 +60,7 @@ def claims(chosen):
 def assert_fact(fact, nats):
     """The value within the fact's own tolerance, in the fact's own unit."""
     units = {"nats": 1, "bits": math.log(2), "log base 2": math.log(2), "log base 10": math.log(10)}
-    units["log base e"] = 1
+    units["log base e"] = units["dimensionless"] = 1
     found = nats / units[fact["units"]]
     assert found == pytest.approx(fact["expected"], rel=0, abs=fact["tolerance"]), fact
 
@@ -212,6 +212,20 @@ def test_renyi_entropy(fact):
     assert_fact(fact, quietly(it.entropy, [0, 0, 0, 0, 1, 1, 2, 3], method="renyi", order=order))
 
 
+@claims(lambda fact: fact["id"].startswith("scipy_kl_"))
+def test_kl_of_tables(fact):
+    p, q = (np.array(fact["input"][name]) for name in ("pk", "qk"))
+    assert_fact(fact, it.f_divergence(p / p.sum(), q / q.sum()).value)
+
+
+@claims(lambda fact: fact["id"] == "kl_poisson")
+def test_kl_of_truncated_tables(fact):
+    counts = np.arange(120)
+    ln_factorial = np.array([math.lgamma(count + 1) for count in counts])
+    p, q = (np.exp(counts * math.log(rate) - rate - ln_factorial) for rate in (3, 5))
+    assert_fact(fact, it.f_divergence(p, q).value)
+
+
 @claims(lambda fact: fact["id"] == "cmi_xor")
 def test_conditional_information_of_exclusive_or(fact):
     x, y, z = np.indices((2, 2, 2))
@@ -230,6 +244,37 @@ def test_counting_cannot_exceed_its_limits(fact):
         assert max(of_x, of_y) <= math.log(n) + 1e-12
         found = quietly(it.mutual_information, x, y, method="plugin")
         assert found <= min(of_x, of_y) + 1e-12
+
+
+# ---- kernel sums --------------------------------------------------------------------------
+
+
+@claims(lambda fact: fact["id"] in ("cs_tiny", "cs_self"))
+def test_cauchy_schwarz_divergence_of_a_few_points(fact):
+    x = fact["input"]["x"]
+    y = fact["input"].get("y", x)
+    assert_fact(fact, quietly(it.divergence, x, y, method="cauchy_schwarz", width=1.0))
+
+
+@claims(lambda fact: fact["id"] in ("cs_qmi_rng0", "hsic_biased_rng0"))
+def test_dependence_by_kernels(fact):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(50, 3))
+    y = x[:, :1] + 0.5 * rng.normal(size=(50, 1))
+    method = "hsic" if fact["id"].startswith("hsic") else "cauchy_schwarz"
+    fact = {**fact, "units": "nats"}  # HSIC is a pure number
+    assert_fact(fact, quietly(it.mutual_information, x, y, method=method, width=1.0))
+
+
+@claims(lambda fact: fact["id"] in ("cs_normal", "cs_mvn", "mmd2_normal_rbf1"))
+def test_kernel_divergences_of_normals(fact):
+    normals = [0.0, 1.0, 1.0, 4.0]
+    if fact["id"] == "cs_mvn":
+        normals = [[0, 0], [[1, 0.3], [0.3, 2]], [1, -1], [[1.5, -0.4], [-0.4, 1]]]
+    # the limit of the estimate itself for mmd; that of ever narrower kernels for the others
+    kind, width = ("mmd", 1.0) if fact["id"].startswith("mmd") else ("cauchy_schwarz", 1e-6)
+    fact = {**fact, "units": "nats"}
+    assert_fact(fact, truth.divergent_normals_by_kernels(kind, *normals, width=width).value)
 
 
 # ---- closed forms: what the package says it knows -----------------------------------------
@@ -308,6 +353,17 @@ TRUTHS = {
     ),
     "cmi_npeet": lambda: truth.conditional_normals(TRIPLES["cmi_npeet"], (1, 1, 1)),
     "mi_ennemi_censored": lambda: truth.censored_normals(0.6, 1.0),
+    "kl_normal": lambda: truth.divergent_normals("kl", 0, 1, 1, 4),
+    "kl_normal_rev": lambda: truth.divergent_normals("kl", 1, 4, 0, 1),
+    "renyidiv_normal_(.*)": lambda a: truth.divergent_normals("renyi", 0, 1, 1, 4, order=a),
+    "hellinger2_normal": lambda: truth.divergent_normals("hellinger", 0, 1, 1, 4),
+    "js_normal": lambda: truth.divergent_normals("jensen_shannon", 0, 1, 1, 4),
+    "tv_normal": lambda: truth.divergent_normals("total_variation", 0, 1, 1, 1),
+    "kl_mvn": lambda: truth.divergent_normals(
+        "kl", [0, 0], [[1, 0.3], [0.3, 2]], [1, -1], [[1.5, -0.4], [-0.4, 1]]
+    ),
+    "kl_expon": lambda: truth.divergent_exponentials(2, 3),
+    "kl_laplace": lambda: truth.divergent_laplaces(1, 1, 2),
 }
 PATTERNS = {re.compile(key.replace("(.*)", NUMBER)): make for key, make in TRUTHS.items()}
 

@@ -113,6 +113,14 @@ class Engine(Protocol):
         With `every` the radius is (n, k): the distances to the first, the second, ... neighbour.
         """
 
+    def cross_neighbours(
+        self, points: Any, samples: Any, k: int, metric: str, *, every: bool = False
+    ) -> np.ndarray:
+        """(n,) distance from each point to its k-th nearest of the samples of another set.
+
+        With `every` it is (n, k): the distances to the first, the second, ... of them.
+        """
+
     def nearer(self, parts: Sequence[Any], radius: np.ndarray, metric: str) -> np.ndarray:
         """(n,) how many other samples are nearer, in all parts, than a radius for each."""
 
@@ -137,6 +145,51 @@ class Engine(Protocol):
 
         x has the columns of all parts. An isolated sample has its true value: nothing cancels.
         """
+
+    def kernel_row_sums(
+        self,
+        points: Sequence[Any],
+        samples: Sequence[Any] | None = None,
+        *,
+        precision: str = "double",
+        mutual: bool = False,
+    ) -> np.ndarray:
+        """(kinds, m) ln sum_j exp(-|p_i - s_j|^2 / 2) in each part, and of several in all together.
+
+        Coordinates are in units of the widths. Without samples the points are summed over, the
+        own term of 1 included. If mutual, (kinds, m + n): the sums at the samples follow.
+        """
+
+    def distance_quantile(self, x: Any, quantile: float) -> float:
+        """The distance that a share of all distances between rows, but zeros, do not exceed.
+
+        The square of it is rounded to 24 bits; NaN where all rows coincide.
+        """
+
+    def gram(self, x: Any, *, precision: str = "double") -> Any:
+        """(n, n) array or tensor of exp(-|x_i - x_j|^2 / 2); x is in units of the width.
+
+        Exactly symmetric, with ones on the diagonal; in float32 for "single".
+        """
+
+    def spectrum(self, matrix: Any) -> np.ndarray:
+        """(n,) all eigenvalues of a symmetric matrix, ascending; its memory is overwritten."""
+
+    def scale_matrix(self, matrix: Any, scales: np.ndarray) -> Any:
+        """The matrix with entry (i, j) times scales_i scales_j, in the same memory."""
+
+    def matrix_product(
+        self, matrix: Any, vectors: np.ndarray, *, squared: bool = False
+    ) -> np.ndarray:
+        """(n, b) the matrix, or its entries squared, times vectors, in the vectors' precision."""
+
+    def kernel_product(
+        self, x: Any, vectors: np.ndarray, *, precision: str = "double"
+    ) -> np.ndarray:
+        """(n, b) the matrix of `gram` times vectors, without a matrix in memory."""
+
+    def free_memory(self, x: Any) -> int:
+        """Bytes that can still be taken where the answer for x is computed."""
 
 
 def of(*arrays: Any) -> Engine:

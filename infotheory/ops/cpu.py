@@ -12,8 +12,9 @@ import numba
 import numpy as np
 from scipy.stats import rankdata
 
-from infotheory.ops import MixtureLogSums, Neighbours
-from infotheory.ops.kernels import mixture, permuted, rows
+from infotheory.ops import MixtureLogSums, Neighbours, ranges
+from infotheory.ops.kernels import crossing, kernel_sums, mixture, pair_distances, permuted, rows
+from infotheory.ops.kernels import gram as matrices
 from infotheory.ops.kernels import neighbours as neighbour_kernels
 
 Primitive = TypeVar("Primitive", bound=Callable[..., Any])
@@ -101,6 +102,13 @@ def neighbours(
 
 
 @_leaving_torch_its_threads
+def cross_neighbours(
+    points: Any, samples: Any, k: int, metric: str, *, every: bool = False
+) -> np.ndarray:
+    return crossing.cross_neighbours(points, samples, k, metric, every=every)
+
+
+@_leaving_torch_its_threads
 def nearer(parts: Sequence[Any], radius: np.ndarray, metric: str) -> np.ndarray:
     return neighbour_kernels.nearer(parts, radius, metric)
 
@@ -132,6 +140,46 @@ def mixture_log_density(x: Any, points: Any, variance: float) -> np.ndarray:
 def kernel_log_sums(parts: Sequence[Any], variance: float) -> np.ndarray:
     x = np.concatenate([np.asarray(part, dtype=np.float64) for part in parts], axis=1)
     return mixture.kernel_log_sums(x, variance)
+
+
+@_leaving_torch_its_threads
+def kernel_row_sums(
+    points: Sequence[Any],
+    samples: Sequence[Any] | None = None,
+    *,
+    precision: str = "double",
+    mutual: bool = False,
+) -> np.ndarray:
+    return kernel_sums.kernel_row_sums(points, samples, precision=precision, mutual=mutual)
+
+
+@_leaving_torch_its_threads
+def distance_quantile(x: Any, quantile: float) -> float:
+    return pair_distances.distance_quantile(np.asarray(x, dtype=np.float64), quantile)
+
+
+def gram(x: Any, *, precision: str = "double") -> Any:
+    return matrices.gram(x, precision=precision)
+
+
+def spectrum(matrix: Any) -> np.ndarray:
+    return matrices.spectrum(matrix)
+
+
+def scale_matrix(matrix: Any, scales: np.ndarray) -> Any:
+    return matrices.scale_matrix(matrix, scales)
+
+
+def matrix_product(matrix: Any, vectors: np.ndarray, *, squared: bool = False) -> np.ndarray:
+    return matrices.matrix_product(matrix, vectors, squared=squared)
+
+
+def kernel_product(x: Any, vectors: np.ndarray, *, precision: str = "double") -> np.ndarray:
+    return matrices.kernel_product(x, vectors, precision=precision)
+
+
+def free_memory(x: Any) -> int:
+    return ranges.free_memory()
 
 
 def threads() -> int:

@@ -1,6 +1,9 @@
 """Powers of two that keep squared distances inside the range of float64, for both engines."""
 
 import math
+import os
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,3 +45,49 @@ def _square_below(radius: np.ndarray) -> np.ndarray:
         below = np.nextafter(limit, 0.0)
         limit = np.where((limit > 0) & (np.sqrt(below) >= radius), below, limit)
     return limit
+
+
+#: Squared distances are counted by keys: their bits, rounded to a significand of 24, in two halves.
+HALF_KEYS = 1 << 17
+_DROPPED_BITS = 29
+
+
+def quantile_by_bits(counts: Callable[[int], np.ndarray], quantile: float, exponent: int) -> float:
+    """The distance that a share of all distances but zeros do not exceed; NaN without any.
+
+    `counts` counts squared distances, of values times 2 ** -exponent, by the leading half of their
+    keys if given -1, and else by the other half within that leading one.
+    """
+    totals = counts(-1).cumsum()
+    if totals[-1] == 0:
+        return math.nan
+    wanted = max(1, math.ceil(quantile * float(totals[-1])))
+    leading = int(np.searchsorted(totals, wanted))
+    wanted -= int(totals[leading - 1]) if leading else 0
+    key = leading * HALF_KEYS + int(np.searchsorted(counts(leading).cumsum(), wanted))
+    square = np.array(key << _DROPPED_BITS, dtype=np.int64).view(np.float64)
+    return float(scaled(np.sqrt(square), exponent))
+
+
+def refuse_matrix(n: int, item: int, free: int) -> None:
+    """A MemoryError where a square matrix would take more than nearly all memory that is free."""
+    needed = item * n * n
+    if needed > 0.9 * free:
+        raise MemoryError(
+            f"a matrix of {n} x {n} takes {needed / 1e9:.3g} GB, and {free / 1e9:.3g} GB are free."
+        )
+
+
+def free_memory() -> int:
+    """Bytes of main memory that can still be taken; without an answer, as many as an address."""
+    try:
+        with open("/proc/meminfo") as facts:
+            for line in facts:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return sys.maxsize

@@ -9,7 +9,14 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from infotheory.ops import MixtureLogSums, Neighbours, tensor_mixture, tensor_rows
+from infotheory.ops import (
+    MixtureLogSums,
+    Neighbours,
+    tensor_gram,
+    tensor_kernel_sums,
+    tensor_mixture,
+    tensor_rows,
+)
 from infotheory.ops import tensor_neighbours as neighbour_tiles
 
 
@@ -82,6 +89,14 @@ def neighbours(
     return Neighbours(*found)
 
 
+def cross_neighbours(
+    points: Any, samples: Any, k: int, metric: str, *, every: bool = False
+) -> np.ndarray:
+    samples = torch.as_tensor(samples)
+    points = torch.as_tensor(points, device=samples.device)
+    return neighbour_tiles.cross_neighbours(points, samples, k, metric, every=every)
+
+
 def nearer(parts: Sequence[Any], radius: np.ndarray, metric: str) -> np.ndarray:
     return neighbour_tiles.nearer(_tensors(parts), radius, metric)
 
@@ -112,6 +127,51 @@ def mixture_log_density(x: Any, points: Any, variance: float) -> np.ndarray:
 def kernel_log_sums(parts: Sequence[Any], variance: float) -> np.ndarray:
     x = torch.cat([torch.as_tensor(part).double() for part in parts], dim=1)
     return tensor_mixture.kernel_log_sums(x, variance)
+
+
+def kernel_row_sums(
+    points: Sequence[Any],
+    samples: Sequence[Any] | None = None,
+    *,
+    precision: str = "double",
+    mutual: bool = False,
+) -> np.ndarray:
+    rows = _tensors(points)
+    columns = None if samples is None else _tensors(samples)
+    with torch.no_grad():
+        sums = [tensor_kernel_sums.kernel_row_sums(rows, columns, precision=precision)]
+        if columns is not None and mutual:
+            sums.append(tensor_kernel_sums.kernel_row_sums(columns, rows, precision=precision))
+    return torch.cat(sums, dim=1).cpu().numpy()
+
+
+def distance_quantile(x: Any, quantile: float) -> float:
+    return tensor_kernel_sums.distance_quantile(torch.as_tensor(x).double(), quantile)
+
+
+def gram(x: Any, *, precision: str = "double") -> Any:
+    return tensor_gram.gram(torch.as_tensor(x).double(), precision=precision)
+
+
+def spectrum(matrix: Any) -> np.ndarray:
+    return tensor_gram.spectrum(matrix)
+
+
+def scale_matrix(matrix: Any, scales: np.ndarray) -> Any:
+    return tensor_gram.scale_matrix(matrix, scales)
+
+
+def matrix_product(matrix: Any, vectors: np.ndarray, *, squared: bool = False) -> np.ndarray:
+    return tensor_gram.matrix_product(matrix, vectors, squared=squared)
+
+
+def kernel_product(x: Any, vectors: np.ndarray, *, precision: str = "double") -> np.ndarray:
+    x = torch.as_tensor(x).double()
+    return tensor_gram.kernel_product(x, vectors, precision=precision)
+
+
+def free_memory(x: Any) -> int:
+    return tensor_gram.free_memory(torch.as_tensor(x).device)
 
 
 def threads() -> int:

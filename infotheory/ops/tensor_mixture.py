@@ -45,7 +45,7 @@ def mixture_log_sums(x: Tensor, variance: float, classes: Tensor | None = None) 
     n = len(x)
     factor = _factor(8.0, variance)
     sums = x.new_zeros(2 if classes is None else 4, n)
-    for start, stop in _stretches(n, n, x.device.type):
+    for start, stop in stretches(n, n, x.device.type):
         low = _kernel(x[start:stop], x[start:], factor)
         low.diagonal().zero_()  # the own term is the 1 of log1p
         _add(sums[:2], low, start, stop)
@@ -82,8 +82,8 @@ def mixture_density_log(x: Tensor, points: Tensor, variance: float) -> np.ndarra
     n, m = len(x), len(points)
     factor = _factor(2.0, variance)
     logs = x.new_empty(m)
-    for start, stop in _stretches(m, n, x.device.type):
-        logs[start:stop] = _squared(points[start:stop], x).mul_(factor).logsumexp(dim=1)
+    for start, stop in stretches(m, n, x.device.type):
+        logs[start:stop] = squared_distances(points[start:stop], x).mul_(factor).logsumexp(dim=1)
     return (logs - math.log(n)).cpu().numpy()
 
 
@@ -110,8 +110,8 @@ def kernel_log_sums(x: Tensor, variance: float) -> np.ndarray:
     n = len(x)
     factor = _factor(2.0, variance)
     logs = x.new_empty(n)
-    for start, stop in _stretches(n, n, x.device.type):
-        exponents = _squared(x[start:stop], x).mul_(factor)
+    for start, stop in stretches(n, n, x.device.type):
+        exponents = squared_distances(x[start:stop], x).mul_(factor)
         exponents.diagonal(start).fill_(-math.inf)
         logs[start:stop] = exponents.logsumexp(dim=1)
     return logs.cpu().numpy()
@@ -126,10 +126,11 @@ def _add(sums: Tensor, low: Tensor, start: int, stop: int) -> None:
 
 
 def _kernel(rows: Tensor, samples: Tensor, factor: float) -> Tensor:
-    return _squared(rows, samples).mul_(factor).exp_()
+    return squared_distances(rows, samples).mul_(factor).exp_()
 
 
-def _squared(rows: Tensor, samples: Tensor) -> Tensor:
+def squared_distances(rows: Tensor, samples: Tensor) -> Tensor:
+    """All squared distances, from differences: nothing cancels, and TF32 cannot touch them."""
     mode = "donot_use_mm_for_euclid_dist"
     return torch.cdist(rows, samples, compute_mode=mode).square_()
 
@@ -139,7 +140,7 @@ def _factor(multiple: float, variance: float) -> float:
     return max(-1.0 / multiple / variance, -sys.float_info.max)
 
 
-def _stretches(rows: int, columns: int, device: str) -> list[tuple[int, int]]:
+def stretches(rows: int, columns: int, device: str) -> list[tuple[int, int]]:
     """Stretches of rows whose tiles with all columns fit into TILE."""
     height = max(1, TILE.get(device, TILE["cpu"]) // columns)
     return [(start, min(start + height, rows)) for start in range(0, rows, height)]

@@ -115,6 +115,30 @@ def neighbours(
     return radius, found.cpu().numpy() if counts else None, "tiles"
 
 
+def cross_neighbours(
+    points: Tensor, samples: Tensor, k: int, metric: str, *, every: bool = False
+) -> np.ndarray:
+    """Distance from each point to its k-th nearest sample; the points are no samples.
+
+    Equal to the bit to ``ops.kernels.crossing.cross_neighbours``. Cost: n m d; memory: three
+    tiles of ``TILE_BYTES``, and the samples.
+    """
+    n, m, device = len(points), len(samples), samples.device
+    pooled = _Samples([torch.cat([points.double(), samples.double()])], metric)
+    own, others = pooled.parts[0][:n], pooled.parts[0][n:]
+    bytes_of_a_tile = TILE_BYTES.get(device.type, TILE_BYTES["cpu"])
+    height = min(max(1, bytes_of_a_tile // (8 * m)), n)
+    buffers = torch.empty((2, height, m), dtype=torch.float64, device=device)
+    radii = torch.empty((n, k if every else 1), dtype=torch.float64, device=device)
+    for first in range(0, n, height):
+        rows = slice(first, min(first + height, n))
+        table, step = buffers[:, : rows.stop - first]
+        _distances(own[rows], others, pooled.euclidean, table, step)
+        nearest = table.topk(k, dim=1, largest=False, sorted=True).values
+        radii[rows] = nearest if every else nearest[:, -1:]
+    return pooled.distances(radii if every else radii[:, 0])
+
+
 def nearer(parts: Sequence[Tensor], radius: np.ndarray, metric: str) -> np.ndarray:
     """How many other samples are nearer than a radius of each sample's own.
 

@@ -30,6 +30,7 @@ def header(
     measures: Sequence[Measure],
     probes: Mapping[str, Probe],
     reduce: str,
+    freeze_widths: bool,
     seed: int | None,
     tags: Mapping[str, str | int],
 ) -> dict[str, Any]:
@@ -54,6 +55,7 @@ def header(
         ],
         "probes": {name: probe.about() for name, probe in probes.items()},
         "reduce": reduce,
+        "freeze_widths": freeze_widths,
         "unit": "nats",
     }
 

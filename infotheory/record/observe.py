@@ -13,6 +13,7 @@ from infotheory import ops
 from infotheory.estimate import Estimate, InfotheoryWarning
 from infotheory.record import quantities
 from infotheory.record.capture import Activations
+from infotheory.record.frozen import Frozen
 from infotheory.record.probe import Probe
 from infotheory.registry import Measure
 
@@ -28,6 +29,7 @@ def observe(
     *,
     probe_name: str,
     when: Record,
+    frozen: Frozen | None = None,
     keep_errors: bool = False,
 ) -> list[Record]:
     """One record for each measure, in their order.
@@ -44,6 +46,8 @@ def observe(
         For the records.
     when : dict
         Step, epoch and tag, for the records.
+    frozen : Frozen, optional
+        Widths of the first probe, which is kept there; without it each probe has its own.
     keep_errors : bool
         Make a record of what a measure raises, instead of raising it.
     """
@@ -66,7 +70,8 @@ def observe(
             measure = measures[place]
             began = time.perf_counter()
             try:
-                estimate = quantities.estimate(measure, t, probe)
+                fixed = frozen.fixed(measure, about) if frozen else measure
+                estimate = quantities.estimate(fixed, t, probe)
             except Exception as error:
                 error.add_note(
                     f"This was {measure} of layer {found.layer!r} at step {when['step']}."
@@ -86,6 +91,8 @@ def observe(
                 "device": str(found.values.device),
                 "seconds": round(seconds, 6),
             }
+            if frozen:
+                frozen.keep(made[place])
     return [made[place] for place in range(len(measures))]
 
 

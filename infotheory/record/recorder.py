@@ -76,6 +76,10 @@ class Recorder:
         How the output of one sample becomes a row where it has more than one axis: all numbers;
         the mean over tokens (n, tokens, d) or positions (n, channels, ...); or your own function
         of the output tensor.
+    freeze_widths : bool
+        Whether a kernel width that a rule takes from the data ("median" for example) is that of
+        the first probe at all later ones, for each layer, so that steps compare. The widths are
+        in the log. False follows the rule anew at each probe.
     on_missing, on_error : "raise" or "warn"
         What to do about layers that are never called, and about a measure that fails. By
         default the first probe raises, before any time is spent on training, and a measure that
@@ -119,6 +123,7 @@ class Recorder:
         budget: float | None = None,
         batch_size: int | None = None,
         reduce: Reduce = "flatten",
+        freeze_widths: bool = True,
         on_missing: str = "raise",
         on_error: str = "warn",
     ) -> None:
@@ -131,6 +136,7 @@ class Recorder:
         self._when = when
         self._reduce = reduce
         self._reduced_by = reduced_by(reduce)
+        self._freeze_widths = checks.flag(freeze_widths, "freeze_widths")
         self._capture = Capture(self._model, self._layers, reduce)
         self._on_missing = checks.choice(on_missing, "on_missing", _POLICIES)
         self._on_error = checks.choice(on_error, "on_error", _POLICIES)
@@ -290,6 +296,7 @@ class Recorder:
                         probe,
                         probe_name=name,
                         when=when,
+                        frozen=log.frozen if self._freeze_widths else None,
                         keep_errors=self._proven and self._on_error == "warn",
                     )
                     for record in records:
@@ -378,6 +385,7 @@ class Recorder:
             measures=self._measures,
             probes=self._probes,
             reduce=self._reduced_by,
+            freeze_widths=self._freeze_widths,
             seed=self._seed,
             tags=self._tags,
         )

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from infotheory.record.frozen import Frozen
+
 __all__ = [
     "FORMAT",
     "NAME",
@@ -40,6 +42,7 @@ _AGREE: Mapping[str, Callable[[Record], Any]] = {
         name: probe["hash"] for name, probe in header.get("probes", {}).items()
     },
     "reduce": lambda header: header.get("reduce"),
+    "freeze_widths": lambda header: header.get("freeze_widths", True),
 }
 _NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -61,11 +64,14 @@ class Log:
         Whether it began with this start.
     complete : frozenset of (step, tag)
         Probes that an earlier start has finished, and that need not be measured again.
+    frozen : Frozen
+        Widths of its first probe.
     """
 
     def __init__(self, path: Path, earlier: Iterable[Record]) -> None:
         self.path = path
         earlier = list(earlier)
+        self.frozen = Frozen(earlier)
         self.is_new = not earlier
         self.complete = frozenset(
             (record["step"], record.get("tag")) for record in earlier if record["kind"] == "probe"

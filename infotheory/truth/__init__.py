@@ -5,6 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from infotheory import checks
+from infotheory.truth.clusters import (
+    clusters_of_one,
+    clusters_of_three,
+    clusters_of_two,
+    clusters_of_two_given,
+)
 from infotheory.truth.conditionals import (
     chain,
     common_cause,
@@ -16,6 +22,11 @@ from infotheory.truth.conditionals import (
     noisy_copies,
     shared_normals,
     shared_table,
+)
+from infotheory.truth.divergences import (
+    divergent_exponentials,
+    divergent_laplaces,
+    divergent_normals,
 )
 from infotheory.truth.entropies import (
     ball,
@@ -58,7 +69,9 @@ from infotheory.truth.informations import (
     symmetric_channel,
     z_channel,
 )
+from infotheory.truth.kernels import dependent_normals_by_kernels, divergent_normals_by_kernels
 from infotheory.truth.problem import Truth
+from infotheory.truth.spectra import labelled_clusters
 
 __all__ = [
     "Truth",
@@ -72,6 +85,10 @@ __all__ = [
     "catalogue",
     "censored_normals",
     "chain",
+    "clusters_of_one",
+    "clusters_of_three",
+    "clusters_of_two",
+    "clusters_of_two_given",
     "common_cause",
     "common_cause_table",
     "conditional_entropy_table",
@@ -80,14 +97,20 @@ __all__ = [
     "correlated_normals",
     "counted_exponential",
     "density",
+    "dependent_normals_by_kernels",
     "die",
     "dirichlet",
+    "divergent_exponentials",
+    "divergent_laplaces",
+    "divergent_normals",
+    "divergent_normals_by_kernels",
     "exclusive_or",
     "farlie_gumbel_morgenstern",
     "gamma_exponential",
     "gaussian_channel",
     "geometric",
     "joint_table",
+    "labelled_clusters",
     "labelled_normals",
     "labelled_uniforms",
     "mapped",

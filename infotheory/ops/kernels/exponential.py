@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core.errors import TypingError
@@ -80,3 +81,63 @@ def exp_negative(x):
     # k sits in the low bits of `shifted`; 1023 is the exponent bias, 52 the width of the mantissa.
     scale = as_float((as_integer(shifted) + 1023) << 52)
     return mantissa * scale if x >= LOWEST else 0.0
+
+
+# The same in single precision: below this the result is zero, and exp(-87) is a normal number.
+LOWEST_SINGLE = np.float32(-87.0)
+_ROUNDER_SINGLE = np.float32(12582912.0)  # 1.5 * 2^23
+_LOG2_E_SINGLE = np.float32(1.4426950408889634)
+_LN2_HIGH_SINGLE = np.float32(0.693145751953125)  # 15 bits
+_LN2_LOW_SINGLE = np.float32(1.4286068203094172e-06)
+# e^r in abs(r) <= ln(2) / 2: the coefficients of Cephes' expf, within 1e-8.
+_S0 = np.float32(5.0000001201e-1)
+_S1 = np.float32(1.6666665459e-1)
+_S2 = np.float32(4.1665795894e-2)
+_S3 = np.float32(8.3334519073e-3)
+_S4 = np.float32(1.3981999507e-3)
+_S5 = np.float32(1.9875691500e-4)
+_ONE = np.float32(1.0)
+_ZERO = np.float32(0.0)
+
+
+@intrinsic
+def as_short_integer(typing_context, number):
+    """Bits of a float32, read as an int32."""
+    if number != types.float32:
+        raise TypingError(f"as_short_integer needs a float32; got {number}.")
+
+    def build(context, builder, signature, arguments):
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.int32(number), build
+
+
+@intrinsic
+def _power_of_two(typing_context, shifted):
+    """2^k as a float32, from k in the low bits of `shifted`."""
+    if shifted != types.float32:
+        raise TypingError(f"_power_of_two needs a float32; got {shifted}.")
+
+    def build(context, builder, signature, arguments):
+        # In 32 bits throughout: numba would widen the sum to 64, and halve the vectors.
+        word = ir.IntType(32)
+        bits = builder.add(builder.bitcast(arguments[0], word), ir.Constant(word, 127))
+        return builder.bitcast(builder.shl(bits, ir.Constant(word, 23)), ir.FloatType())
+
+    return types.float32(shifted), build
+
+
+@njit(fastmath={"contract"}, cache=True)
+def exp_negative_single(x):
+    """e^x of a float32 x <= 0, to about 2e-7 relative; exactly 0 below -87."""
+    clamped = x if x > LOWEST_SINGLE else LOWEST_SINGLE
+    shifted = clamped * _LOG2_E_SINGLE + _ROUNDER_SINGLE
+    power = shifted - _ROUNDER_SINGLE
+    r = clamped - power * _LN2_HIGH_SINGLE - power * _LN2_LOW_SINGLE
+    tail = _S4 + r * _S5
+    tail = _S3 + r * tail
+    tail = _S2 + r * tail
+    tail = _S1 + r * tail
+    tail = _S0 + r * tail
+    mantissa = _ONE + (r + r * r * tail)
+    return mantissa * _power_of_two(shifted) if x >= LOWEST_SINGLE else _ZERO

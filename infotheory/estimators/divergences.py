@@ -1,0 +1,350 @@
+"""Kullback-Leibler divergences from nearest neighbours, and what the powers of ratios share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import gammaln, polygamma
+
+from infotheory import checks, ops, truth
+from infotheory.estimate import Estimate
+from infotheory.estimators.divergence_ratios import (
+    TERMS,
+    by_classifier,
+    check_classifier,
+)
+from infotheory.estimators.neighbours import METRICS, tied, too_few
+from infotheory.registry import estimator
+
+__all__ = [
+    "Ratios",
+    "check_options",
+    "jeffreys_divergence",
+    "kl_divergence",
+    "kl_of",
+    "neighbour_ratios",
+    "nothing",
+    "noting_infinite",
+    "overlap_of",
+]
+
+ESTIMATORS = ("knn", "classifier")
+#: Rounding to float32 alone gives large samples a few ties; a hundredth is no accident.
+_MANY_TIES = 0.01
+
+_UNDEFINED = (
+    "x and y share points with k others of either, where the ratio of the densities is 0 / 0: the "
+    "data are discrete. Compare frequencies by infotheory.f_divergence, or choose "
+    "estimator='classifier'."
+)
+
+_GAP = (0.0, 1.0, 0.7, 1.69)
+
+
+@estimator(
+    "divergence:kl",
+    inputs=("real", "real"),
+    paired=False,
+    estimand="kl_divergence",
+    source="Wang, Kulkarni, Verdu (2009), doi:10.1109/TIT.2009.2016060",
+    truth=(
+        truth.divergent_normals("kl", *_GAP),
+        replace(truth.divergent_normals("kl", *_GAP), options={"estimator": "classifier"}),
+    ),
+)
+def kl_divergence(
+    x: Any,
+    y: Any,
+    *,
+    estimator: str = "knn",
+    k: int = 5,
+    metric: str = "euclidean",
+    classifier: Any = None,
+    folds: int = 5,
+    rng: int | np.random.Generator = 0,
+) -> Estimate:
+    r"""Kullback-Leibler divergence of the distribution of x from that of y.
+
+    .. math:: \hat D = \frac{d}{n} \sum_i \ln \frac{\nu_i}{\rho_i} + \ln \frac{m}{n - 1}
+
+    where rho_i is the distance from x_i to the k-th nearest other sample of x, and nu_i that to
+    the k-th nearest sample of y. With a classifier of log ratio l, of samples held out,
+    the mean of 1 + l over x less that of exp(l) over y.
+
+    Parameters
+    ----------
+    x, y : real arrays, shape (n, d) and (m, d), or (n,) and (m,)
+        Samples of each distribution, not paired.
+    estimator : {"knn", "classifier"}
+        Where the ratio of the densities comes from.
+    k : int
+        Which neighbour; a larger k has less variance and more bias.
+    metric : {"euclidean", "chebyshev"}
+        The norm of the distances. Columns are used in the units they have.
+    classifier, folds, rng
+        For ``estimator="classifier"``, as for :func:`jensen_shannon_divergence`.
+
+    Returns
+    -------
+    Estimate
+        In nats; may be negative. Infinite if samples of x coincide with k others of x, minus
+        infinity if with k of y. Diagnostics: ``ties``, ``coincident``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If k >= n or k > m, for unknown choices, and if samples coincide with k of x and with k of
+        y: the ratio is then 0 / 0, and the data discrete (:func:`infotheory.f_divergence`).
+
+    Notes
+    -----
+    Bias: small in one and two dimensions; downwards in more, by 0.06 of 0.4 nats for normals in
+    five with n = m = 2000, and where q is far narrower than p. A classifier is biased downwards,
+    and by its square error alone. Columns that are one constant in both samples are left out;
+    samples that fill fewer dimensions than they have columns are taken for more of them than
+    they are, which multiplies the value. Standard error: that of independent terms, in which what
+    distances add counts twice, as neighbours share it, and the samples of y by the second moment
+    of the ratio. Cost: O((n + m) ln m) in few dimensions, O(n (n + m) d) in many; O((n + m) d)
+    memory.
+
+    References
+    ----------
+    Wang, Kulkarni, Verdu, IEEE Trans. Inf. Theory 55 (2009) 2392, doi:10.1109/TIT.2009.2016060;
+    by a classifier: Nguyen, Wainwright, Jordan (2010), arXiv:0809.0853.
+    """
+    check_options(estimator, k, metric, classifier, folds, rng)
+    if estimator == "classifier":
+        return by_classifier(TERMS["kl"], x, y, classifier, folds, rng)
+    ratios, noted = neighbour_ratios(x, y, k, metric)
+    return kl_of(ratios, noted)
+
+
+@estimator(
+    "divergence:jeffreys",
+    inputs=("real", "real"),
+    paired=False,
+    estimand="jeffreys_divergence",
+    source="Wang, Kulkarni, Verdu (2009), doi:10.1109/TIT.2009.2016060, both ways",
+    truth=(
+        truth.divergent_normals("jeffreys", *_GAP),
+        replace(truth.divergent_normals("jeffreys", *_GAP), options={"estimator": "classifier"}),
+    ),
+)
+def jeffreys_divergence(
+    x: Any,
+    y: Any,
+    *,
+    estimator: str = "knn",
+    k: int = 5,
+    metric: str = "euclidean",
+    classifier: Any = None,
+    folds: int = 5,
+    rng: int | np.random.Generator = 0,
+) -> Estimate:
+    r"""Jeffreys divergence: both Kullback-Leibler divergences together.
+
+    .. math:: \hat J = \hat D(x \| y) + \hat D(y \| x)
+
+    with the terms of :func:`kl_divergence`.
+
+    Parameters
+    ----------
+    x, y : real arrays, shape (n, d) and (m, d), or (n,) and (m,)
+        Samples of each distribution, not paired.
+    estimator, k, metric, classifier, folds, rng
+        As for :func:`kl_divergence`.
+
+    Returns
+    -------
+    Estimate
+        In nats; may be negative. Diagnostics as :func:`kl_divergence`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`kl_divergence`, with x and y in either role.
+
+    Notes
+    -----
+    Bias: the sum of the biases of :func:`kl_divergence`, mostly downwards: a tenth of the value
+    where one distribution is 1.3 times as wide as the other, at n = m = 2000. Standard error: from
+    what each sample adds to both sums. Cost: twice that of :func:`kl_divergence`.
+
+    References
+    ----------
+    Jeffreys, Proc. R. Soc. A 186 (1946) 453, doi:10.1098/rspa.1946.0056; Wang, Kulkarni, Verdu
+    (2009), doi:10.1109/TIT.2009.2016060.
+    """
+    check_options(estimator, k, metric, classifier, folds, rng)
+    if estimator == "classifier":
+        return by_classifier(TERMS["jeffreys"], x, y, classifier, folds, rng)
+    forth, noted = neighbour_ratios(x, y, k, metric)
+    back, again = neighbour_ratios(y, x, k, metric, names="yx")
+    if forth is None or back is None:
+        return nothing(noted)
+    noted = noted | {name: max(noted[name], again[name]) for name in ("ties", "coincident")}
+    value = _mean(forth.logs) + _mean(back.logs)
+    if math.isnan(value):
+        raise ValueError(_UNDEFINED)
+    if math.isinf(value):
+        return noting_infinite(Estimate(value, diagnostics=noted))
+    # An x adds ln r to the one sum, and takes 1 / r from the other.
+    sides = (
+        (side.logs - np.minimum(side.moment(-1.0), len(side.logs)), len(side.logs))
+        for side in (forth, back)
+    )
+    variance = math.fsum(float(side.var()) / count for side, count in sides)
+    return noting_infinite(Estimate(value, stderr=math.sqrt(variance), diagnostics=noted))
+
+
+class Ratios(NamedTuple):
+    """Estimates of ln p / q at the samples of p, and what they are made of."""
+
+    logs: np.ndarray
+    others: int
+    k: int
+
+    def moment(self, power: float) -> np.ndarray:
+        """Terms whose mean is that of (p / q)^power over p, unbiased where densities are flat.
+
+        From power k on, where the factor that makes them so has no value, they go without.
+        """
+        if power == 0:  # of ratios of 0 and infinity too
+            return np.ones(len(self.logs))
+        k = self.k
+        factor = 1.0
+        if abs(power) < k:
+            factor = math.exp(2 * gammaln(k) - gammaln(k - power) - gammaln(k + power))
+        with np.errstate(over="ignore"):
+            return factor * np.exp(power * self.logs)
+
+
+def check_options(
+    estimator: str, k: int, metric: str, classifier: Any, folds: int, rng: Any
+) -> None:
+    """Errors that name the option, whichever estimator will use it."""
+    checks.choice(estimator, "estimator", ESTIMATORS)
+    checks.integer(k, "k", low=1)
+    checks.choice(metric, "metric", METRICS)
+    check_classifier(classifier, folds)
+    checks.generator(rng)
+
+
+def neighbour_ratios(
+    x: Any, y: Any, k: int, metric: str, names: str = "xy"
+) -> tuple[Ratios | None, dict[str, Any]]:
+    """Ln of the ratio of the densities at each x; None where all samples are one point."""
+    n, m = len(x), len(y)
+    if k >= n:
+        raise ValueError(f"{names[0]} has n={n} samples; k={k} needs at least {k + 1}.")
+    if k > m:
+        raise ValueError(f"{names[1]} has n={m} samples; k={k} needs at least {k}.")
+    fixed = [(each == each[:1]).all(0) for each in (x, y)]
+    varies = ~(fixed[0] & fixed[1] & (x[0] == y[0]))
+    said = []
+    if bool(((fixed[0] | fixed[1]) & varies).any()):
+        said.append(
+            "a column is constant in x or y but not the same constant in both: one of them has no "
+            "density where the other has, and the divergence is as large as it can be."
+        )
+    # Columns that are one constant change no distance, but must not count as dimensions.
+    x, y = x[:, varies], y[:, varies]
+    d = x.shape[1]
+    noted: dict[str, Any] = {"ties": 0.0, "coincident": 0.0}
+    if d == 0:
+        return None, noted
+    noted["ties"] = max(tied(x), tied(y))
+    own = ops.of(x, y).neighbours([x], k, metric, counts=False).radius
+    other = ops.of(x, y).cross_neighbours(x, y, k, metric)
+    if ((own == 0) & (other == 0)).any():
+        raise ValueError(_UNDEFINED)
+    noted["coincident"] = float(((own == 0) | (other == 0)).mean())
+    if noted["ties"] > _MANY_TIES:
+        said.append(
+            f"{noted['ties']:.0%} of the samples of x or y have an exact duplicate, but the method "
+            f"takes them for continuous; choose estimator='classifier', or compare frequencies by "
+            f"infotheory.f_divergence."
+        )
+    said += too_few({"x": x})
+    with np.errstate(divide="ignore"):
+        logs = d * (np.log(other) - np.log(own)) + math.log(m / (n - 1))
+    if np.median(logs) > math.log(m):
+        said.append(
+            f"a typical sample of {names[0]} lies where {names[1]} has hardly any, so the ratio of "
+            f"the densities there is a guess from afar, and the divergence can be far larger."
+        )
+    if said:
+        noted["warnings"] = tuple(said)
+    return Ratios(logs, m, k), noted
+
+
+def nothing(noted: dict[str, Any]) -> Estimate:
+    """The divergence of a point from itself."""
+    return Estimate(0.0, stderr=0.0, diagnostics=noted).noting(
+        "all samples of x and y are one point, so they have no densities but one distribution."
+    )
+
+
+def kl_of(ratios: Ratios | None, noted: dict[str, Any]) -> Estimate:
+    """The mean log ratio."""
+    if ratios is None:
+        return nothing(noted)
+    logs = ratios.logs
+    return noting_infinite(_with_error(_mean(logs), logs, ratios, 1.0, noted))
+
+
+def overlap_of(ratios: Ratios, order: float, noted: dict[str, Any]) -> Estimate:
+    """The integral of p^order q^(1 - order)."""
+    if abs(order - 1) >= ratios.k:
+        raise ValueError(
+            f"k must be greater than abs(order - 1), which is {abs(order - 1):g} here; got "
+            f"k={ratios.k}. Take a larger k, or estimator='classifier'."
+        )
+    terms = ratios.moment(order - 1)
+    return _with_error(float(terms.mean()), terms, ratios, order, noted)
+
+
+def _with_error(
+    value: float, terms: np.ndarray, ratios: Ratios, order: float, noted: dict[str, Any]
+) -> Estimate:
+    """A mean of terms of the ratio, with the error that both samples give it.
+
+    A sample of x adds order r^(order - 1) to the integral of p^order q^(1 - order), not
+    r^(order - 1); what distances add to the spread of the terms is shared by neighbours, and
+    counts twice. A sample of y adds (1 - order) r^order, and -r to the KL
+    divergence. Second moments over q are moments over p. No more than all samples of x can share
+    one of y, which bounds what a few large ratios make of it.
+    """
+    if not math.isfinite(value):
+        return Estimate(value, diagnostics=noted)
+    if order == 1:
+        own = float(terms.var()) - 2 * float(polygamma(1, ratios.k))
+        square, weight, most = ratios.moment(1.0), 1.0, 1.0
+    else:
+        own = float(ratios.moment(2 * order - 2).mean()) - value * value
+        square, weight, most = ratios.moment(2 * order - 1), (1 - order) ** 2, value * value
+    own = min(max(own, 0.0), float(terms.var()))
+    of_x = order * order * own + 2 * (float(terms.var()) - own)
+    of_y = weight * min(max(float(square.mean()) - most, 0.0) / ratios.others, most)
+    stderr = math.sqrt(of_x / len(terms) + of_y)
+    return Estimate(value, stderr=stderr, diagnostics=noted)
+
+
+def _mean(logs: np.ndarray) -> float:
+    if (logs == math.inf).any() and (logs == -math.inf).any():
+        raise ValueError(_UNDEFINED)
+    return float(logs.mean())
+
+
+def noting_infinite(found: Estimate) -> Estimate:
+    """With a warning where coincident samples make the value infinite."""
+    if math.isfinite(found.value):
+        return found
+    return found.noting(
+        "samples of x coincide with k others of x or of y, which makes the value infinite: the "
+        "data have atoms and no density; choose estimator='classifier', or compare frequencies by "
+        "infotheory.f_divergence."
+    )

@@ -1,0 +1,224 @@
+"""Divergences from kernel sums that are no question of two plain samples."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from infotheory import checks, ops
+from infotheory.estimate import Estimate, InfotheoryWarning, outside
+from infotheory.estimators.kernels import (
+    PRECISIONS,
+    log_mean,
+    noting_reach,
+    noting_sameness,
+)
+from infotheory.widths import in_widths, kernel_width, pooled
+
+__all__ = [
+    "conditional_cauchy_schwarz_of",
+    "conditional_divergence",
+    "generalized_cauchy_schwarz",
+]
+
+
+def conditional_divergence(
+    y: Any,
+    y_hat: Any,
+    *,
+    given: Any,
+    method: str = "cauchy_schwarz",
+    width_x: str | float = "median",
+    width_y: str | float = "median",
+    precision: str = "double",
+) -> Estimate:
+    r"""Cauchy-Schwarz divergence of what x says of y from what it says of y_hat.
+
+    .. math:: \hat D = \ln S_{11} + \ln S_{22} - 2 \ln S_{21}, \qquad
+        S_{ab} = \sum_j \frac{\sum_i K_{ji} \kappa(y^a_j - y^b_i)}{(\sum_i K_{ji})^2}
+
+    with Gaussian kernels K between the rows of x, and y^1 = y, y^2 = y_hat.
+
+    Parameters
+    ----------
+    y, y_hat : real arrays, shape (n,) or (n, d)
+        Outcomes and, for the same rows of x, predictions.
+    given : real array, shape (n,) or (n, d), or a pair of them
+        x, shared by both; or one for y and one for y_hat, whose numbers of rows may differ.
+    method : {"cauchy_schwarz"}
+    width_x, width_y : {"median", "sqrt_dim", "knn", "silverman"} or float
+        Widths of the kernels of x, and of y and y_hat together.
+    precision : {"double", "single"}
+        As for the divergence "cauchy_schwarz".
+
+    Returns
+    -------
+    Estimate
+        In nats, without a standard error; 0 if y_hat is y. ``params["sigma"]`` is the pair of
+        widths.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arrays that do not fit together, and unknown or impossible options.
+
+    Notes
+    -----
+    It is a weighted kind of regression error, not a consistent estimate: the integral behind it
+    diverges for x without bounds, and rows with few neighbours in x weigh most. With K the
+    identity it is -2 ln mean kappa(y_hat - y); with K constant it compares y and y_hat as unpaired
+    samples, blind to x. So the width of x decides what is asked. With two x the cross term is the
+    mean of the logarithms of both directions,
+
+    .. math:: \ln S_{21} = \frac12 \sum_{ab = 12, 21} \ln \sum_j
+        \frac{\sum_i K^{ab}_{ji} \kappa(y^a_j - y^b_i)}{\sum_i K^{aa}_{ji} \sum_i K^{ab}_{ji}}
+
+    Cost: O(n^2 d) time, three passes; O(n d) memory.
+
+    References
+    ----------
+    Yu et al. (2024), arXiv:2404.17951, proposition 1; two samples: Yu et al. (2025),
+    arXiv:2301.08970.
+    """
+    checks.choice(method, "method", ("cauchy_schwarz",))
+    checks.choice(precision, "precision", PRECISIONS)
+    shared = not (isinstance(given, tuple) and len(given) == 2)
+    y, y_hat = checks.real(y, "y"), checks.real(y_hat, "y_hat")
+    if shared:
+        x = x_hat = checks.real(given, "given")
+        checks.same_length(y=y, y_hat=y_hat, given=x)
+    else:
+        x, x_hat = checks.real(given[0], "given[0]"), checks.real(given[1], "given[1]")
+        checks.same_length(**{"y": y, "given[0]": x})
+        checks.same_length(**{"y_hat": y_hat, "given[1]": x_hat})
+        checks.same_columns(**{"given[0]": x, "given[1]": x_hat})
+    checks.same_columns(y=y, y_hat=y_hat)
+    sigma = (
+        kernel_width(width_x, x if shared else pooled(x, x_hat), "given", "width_x"),
+        kernel_width(width_y, pooled(y, y_hat), "y", "width_y"),
+    )
+    of_x = in_widths((x,) if shared else (x, x_hat), sigma[0], precision)
+    p, q = in_widths((y, y_hat), sigma[1], precision)
+    first, second = [of_x[0], p], [of_x[-1], q]
+    engine = ops.of(x, y)
+    own = engine.kernel_row_sums(first, precision=precision)
+    hat = engine.kernel_row_sums(second, precision=precision)
+    if shared:
+        cross = engine.kernel_row_sums(second, first, precision=precision)
+        between = _log_sum(cross[-1] - 2 * hat[0])
+    else:
+        cross = engine.kernel_row_sums(first, second, precision=precision, mutual=True)
+        there, back = np.split(cross, [len(x)], axis=1)
+        between = _log_sum(there[-1] - own[0] - there[0]) + _log_sum(back[-1] - hat[0] - back[0])
+        between /= 2
+    value = conditional_cauchy_schwarz_of(
+        _log_sum(own[-1] - 2 * own[0]), _log_sum(hat[-1] - 2 * hat[0]), between
+    )
+    found = Estimate(
+        value,
+        n=len(y),
+        quantity="conditional_divergence",
+        method=method,
+        params={
+            "width_x": width_x,
+            "width_y": width_y,
+            "precision": precision,
+            "sigma": sigma,
+        },
+    )
+    within = own[0] - math.log(len(x))
+    found = noting_reach(found, within, sigma[0], "x")
+    return _said(noting_sameness(found, [within], sigma[0], "x"))
+
+
+def generalized_cauchy_schwarz(
+    samples: Sequence[Any], *, width: str | float = "median", precision: str = "double"
+) -> Estimate:
+    r"""Cauchy-Schwarz divergence among several densities.
+
+    .. math:: \hat D = -\ln \frac1m \sum_t \overline{\prod_{k \ne t} \hat p_k(x^t_i)}
+        + \frac1m \sum_t \ln \overline{\hat p_t(x^t_i)^{m - 1}}
+
+    with the mean kernels p_k around the samples of each density.
+
+    Parameters
+    ----------
+    samples : sequence of real arrays, each of shape (n_t,) or (n_t, d)
+        Two samples or more, of the same columns.
+    width : {"median", "sqrt_dim", "knn", "silverman"} or float
+        The width sigma of the kernels; rules look at all samples together.
+    precision : {"double", "single"}
+        As for the divergence "cauchy_schwarz".
+
+    Returns
+    -------
+    Estimate
+        In nats, without a standard error; 0 where all samples are the same. Of two samples it is
+        half their squared divergence, as by ``convention="half"``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For fewer than two samples, columns that differ, and unknown or impossible options.
+
+    Notes
+    -----
+    Limit of many samples and narrow kernels: the negative logarithm of the integral of the
+    product over the geometric mean of the integrals of the m-th powers. At a finite width it is
+    that of densities blurred by the kernels, in all factors but one. Cost: O((sum n_t)^2 d) time,
+    O(m sum n_t) memory.
+
+    References
+    ----------
+    Lu et al. (2024), arXiv:2405.04061.
+    """
+    checks.choice(precision, "precision", PRECISIONS)
+    arrays = [checks.real(x, f"samples[{place}]") for place, x in enumerate(samples)]
+    if len(arrays) < 2:
+        raise ValueError(f"samples must hold two arrays or more; got {len(arrays)}.")
+    checks.same_columns(**{f"samples[{place}]": x for place, x in enumerate(arrays)})
+    count = len(arrays)
+    sigma = kernel_width(width, pooled(*arrays) if isinstance(width, str) else arrays[0], "samples")
+    parts = in_widths(arrays, sigma, precision)
+    engine = ops.of(*arrays)
+    sizes = [len(x) for x in arrays]
+    products = [np.zeros(n) for n in sizes]
+    powers, within = [], []
+    for t, part in enumerate(parts):
+        own = engine.kernel_row_sums([part], precision=precision)[0] - math.log(sizes[t])
+        within.append(own)
+        powers.append(log_mean((count - 1) * own))
+        for k in range(t + 1, count):
+            both = engine.kernel_row_sums([part], [parts[k]], precision=precision, mutual=True)[0]
+            products[t] += both[: sizes[t]] - math.log(sizes[k])
+            products[k] += both[sizes[t] :] - math.log(sizes[t])
+    joint = log_mean(np.array([log_mean(product) for product in products]))
+    found = Estimate(
+        math.fsum(powers) / count - joint,
+        n=sum(sizes),
+        quantity="generalized_divergence",
+        method="cauchy_schwarz",
+        params={"width": width, "precision": precision, "sigma": sigma},
+    )
+    for place, own in enumerate(within):
+        found = noting_reach(found, own, sigma, f"samples[{place}]")
+    return _said(noting_sameness(found, [*within, *products], sigma, "all densities"))
+
+
+def conditional_cauchy_schwarz_of(log_own: Any, log_hat: Any, log_cross: Any) -> Any:
+    """Of logarithms of the sums S_11, S_22 and S_21, which are weighted by 1 / (sum of K)^2."""
+    return log_own + log_hat - 2 * log_cross
+
+
+def _log_sum(logs: np.ndarray) -> float:
+    return log_mean(logs) + math.log(len(logs))
+
+
+def _said(found: Estimate) -> Estimate:
+    for message in found.diagnostics.get("warnings", ()):
+        warnings.warn(f"{found.key}: {message}", InfotheoryWarning, stacklevel=outside())
+    return found

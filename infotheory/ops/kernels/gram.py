@@ -1,0 +1,271 @@
+"""Matrices of Gaussian kernels, their products with vectors, and their spectra."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from scipy.linalg import lapack
+
+from infotheory.ops import ranges
+from infotheory.ops.kernels.kernel_sums import (
+    HEIGHT,
+    LONGEST_DOUBLE,
+    LONGEST_SINGLE,
+    WIDTH,
+    _centre,
+    _differences,
+    _exponential,
+    _in_threads,
+    _libraries,
+    _lock,
+    _Part,
+)
+
+__all__ = ["gram", "kernel_product", "matrix_product", "scale_matrix", "spectrum"]
+
+# Rows of a matrix that one task multiplies; the bands do not depend on the threads.
+BAND = 128
+# Numbers for each column that LAPACK may use beside the matrix.
+ROOM = 66
+# Up to this n the spectrum is found in one thread, and no setting changes a bit.
+ONE_THREAD = 3000
+
+
+def gram(x: np.ndarray, *, precision: str = "double") -> np.ndarray:
+    r"""The matrix of Gaussian kernels between rows.
+
+    .. math:: G_{ij} = e^{-|x_i - x_j|^2 / 2}
+
+    Parameters
+    ----------
+    x : float array, shape (n, d)
+        Rows in units of the width.
+    precision : {"double", "single"}
+        Of the entries, and of the arithmetic where coordinates are short.
+
+    Returns
+    -------
+    float64 or float32 array, shape (n, n)
+        Exactly symmetric, with ones on the diagonal.
+
+    Notes
+    -----
+    Distances as in `kernel_sums.kernel_row_sums`. Cost: O(n^2 d) time; the matrix and a tile for
+    each thread. The same bits whatever the number of threads.
+    """
+    rows = _rows(x, precision)
+    n = len(x)
+    ranges.refuse_matrix(n, rows.dtype(0).nbytes, ranges.free_memory())
+    matrix = np.empty((n, n), rows.dtype)
+
+    def work(number: int) -> None:
+        top = number * HEIGHT
+        bottom = min(top + HEIGHT, n)
+        for left in range(top, n, WIDTH):
+            right = min(left + WIDTH, n)
+            tile = np.empty((bottom - top, right - left), rows.dtype)
+            _kernels(rows, (top, bottom), (left, right), tile)
+            _store(tile, matrix, top, left)
+
+    _in_threads(work, -(-n // HEIGHT))
+    return matrix
+
+
+def kernel_product(x: np.ndarray, vectors: np.ndarray, *, precision: str = "double") -> np.ndarray:
+    r"""Sums of vectors weighted by kernels, which are made again in each call.
+
+    .. math:: p_i = \sum_j e^{-|x_i - x_j|^2 / 2} v_j
+
+    Parameters
+    ----------
+    x : float array, shape (n, d)
+        Rows in units of the width.
+    vectors : float64 array, shape (n, b)
+    precision : {"double", "single"}
+        Of the kernels, and of sums within a tile.
+
+    Returns
+    -------
+    float64 array, shape (n, b)
+
+    Notes
+    -----
+    Cost: O(n^2 (d + b)) time; O(n b) memory and a tile for each thread. The same bits whatever
+    the number of threads.
+    """
+    rows = _rows(x, precision)
+    n = len(x)
+    vectors = vectors.astype(rows.dtype)
+    products = np.zeros(vectors.shape)
+
+    def work(number: int) -> None:
+        top = number * HEIGHT
+        bottom = min(top + HEIGHT, n)
+        for left in range(0, n, WIDTH):
+            right = min(left + WIDTH, n)
+            tile = np.empty((bottom - top, right - left), rows.dtype)
+            _kernels(rows, (top, bottom), (left, right), tile)
+            _own_ones(tile, top, left)
+            products[top:bottom] += tile @ vectors[left:right]
+
+    _in_threads(work, -(-n // HEIGHT))
+    return products
+
+
+def matrix_product(matrix: np.ndarray, vectors: np.ndarray, *, squared: bool = False) -> np.ndarray:
+    """A matrix, or the squares of its entries, times vectors, in the precision of the vectors.
+
+    Parameters
+    ----------
+    matrix : float array, shape (n, n)
+    vectors : float array, shape (n, b)
+    squared : bool
+        Whether each entry is squared first.
+
+    Returns
+    -------
+    float64 array, shape (n, b)
+
+    Notes
+    -----
+    Cost: O(n^2 b) time; a band of the matrix for each thread where it has to be converted. The
+    same bits whatever the number of threads.
+    """
+    n = len(matrix)
+    products = np.empty(vectors.shape)
+
+    def work(number: int) -> None:
+        band = slice(number * BAND, min((number + 1) * BAND, n))
+        lines = matrix[band].astype(vectors.dtype, copy=squared)
+        if squared:
+            lines *= lines
+        products[band] = lines @ vectors
+
+    _in_threads(work, -(-n // BAND))
+    return products
+
+
+def scale_matrix(matrix: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """The matrix with entry (i, j) times scales_i scales_j; its memory is used for the answer."""
+    n = len(matrix)
+
+    def work(number: int) -> None:
+        band = slice(number * BAND, min((number + 1) * BAND, n))
+        _scale(matrix[band], scales[band], scales)
+
+    _in_threads(work, -(-n // BAND))
+    return matrix
+
+
+def spectrum(matrix: np.ndarray) -> np.ndarray:
+    """All eigenvalues of a symmetric matrix, whose memory is overwritten.
+
+    Parameters
+    ----------
+    matrix : float64 or float32 array, shape (n, n)
+        Exactly symmetric.
+
+    Returns
+    -------
+    float64 array, shape (n,)
+        Ascending.
+
+    Raises
+    ------
+    ArithmeticError
+        If LAPACK finds no convergence.
+
+    Notes
+    -----
+    Cost: 4/3 n^3 operations; no second matrix. Threads would change last bits, so there is one up
+    to n = 3000, where two save little. Beyond that LAPACK's library takes its own number of
+    threads: a setting of that library, not of the engine, then changes last bits.
+    """
+    n = len(matrix)
+    reduce = lapack.dsyevd if matrix.dtype == np.float64 else lapack.ssyevd
+    with _lock, _libraries().limit(limits=1 if n <= ONE_THREAD else None, user_api="blas"):
+        # The transposed view of a symmetric matrix is the same matrix, in the order of LAPACK.
+        # With less room for work LAPACK takes one column at a time, and twice the time.
+        values, _, failed = reduce(
+            matrix.T, compute_v=0, lower=1, overwrite_a=1, lwork=max(1, n * ROOM)
+        )
+    if failed:
+        raise ArithmeticError(f"LAPACK could not find the eigenvalues (info {failed}).")
+    return values.astype(np.float64)
+
+
+def _rows(x: np.ndarray, precision: str) -> _Part:
+    with np.errstate(over="ignore"):  # what is infinitely long in float32 is taken as it came
+        return _Part(x, _centre(x, x), precision)
+
+
+def _kernels(rows: Any, band: tuple[int, int], place: tuple[int, int], tile: np.ndarray) -> None:
+    """Kernels between two stretches of rows."""
+    longest = max(rows.longest(*band), rows.longest(*place))
+    halves = np.zeros(len(tile), tile.dtype), np.zeros(tile.shape[1], tile.dtype)
+    scale = tile.dtype.type(1.0)
+    if rows.few or longest > LONGEST_DOUBLE:
+        _differences(rows.coordinates(*band), rows.coordinates(*place), tile)
+        scale = tile.dtype.type(-0.5)
+    elif rows.single and longest > LONGEST_SINGLE:
+        p, s = (rows.x[slice(*part)].astype(np.float64) for part in (band, place))
+        exponents = p @ s.T
+        exponents -= rows.halves[slice(*band), None]
+        exponents -= rows.halves[slice(*place)]
+        tile[...] = exponents
+    else:
+        np.matmul(rows.x[slice(*band)], rows.x[slice(*place)].T, out=tile)
+        halves = tuple(
+            rows.halves[slice(*part)].astype(tile.dtype, copy=False) for part in (band, place)
+        )
+    _exponentials(tile, scale, *halves)
+
+
+@njit(nogil=True, cache=True)
+def _exponentials(tile, scale, halves_of_rows, halves_of_columns):
+    """Replace exponents by their exponentials."""
+    zero = scale - scale  # in the precision of the tile
+    for r in range(len(tile)):
+        line, half = tile[r], halves_of_rows[r]
+        for j in range(line.size):
+            exponent = scale * line[j] - half - halves_of_columns[j]
+            line[j] = _exponential(exponent if exponent < zero else zero)
+
+
+@njit(nogil=True, cache=True)
+def _store(tile, matrix, top, left):
+    """What is right of the diagonal, its mirror image, and ones between."""
+    rows, columns = tile.shape
+    for first in range(0, columns, 32):  # small squares, so that both sides stay in the cache
+        last = min(first + 32, columns)
+        for r in range(rows):
+            i = top + r
+            for c in range(first, last):
+                j = left + c
+                if j > i:
+                    matrix[i, j] = tile[r, c]
+                elif j == i:
+                    matrix[i, i] = 1.0
+    for first in range(0, rows, 32):
+        last = min(first + 32, rows)
+        for c in range(columns):
+            j = left + c
+            for r in range(first, min(last, j - top)):
+                matrix[j, top + r] = tile[r, c]
+
+
+@njit(nogil=True, cache=True)
+def _own_ones(tile, top, left):
+    """Exact ones where a row meets itself."""
+    for r in range(max(0, left - top), min(tile.shape[0], left + tile.shape[1] - top)):
+        tile[r, top + r - left] = 1.0
+
+
+@njit(nogil=True, cache=True)
+def _scale(lines, scales_of_rows, scales):
+    for r in range(len(lines)):
+        line = lines[r]
+        for j in range(line.size):
+            line[j] *= scales_of_rows[r] * scales[j]
