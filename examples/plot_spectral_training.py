@@ -5,11 +5,13 @@ The spectrum of a layer while it learns
 Liao, Liu et al. (arXiv:2312.04823) follow a network by the spectrum of a diffusion among its
 activations. The entropy of that spectrum rises while the network learns, and so does its
 information about the label; trained on shuffled labels, the network tells nothing of them on new
-data. A small network on the digits of scikit-learn shows the same, in seconds; the last panel shows
-that where the entropy starts is decided by the scale of the initial weights alone.
+data. A small network on the digits of scikit-learn shows the same, in seconds (with
+``INFOTHEORY_TASK=mnist:FOLDER`` in the environment, on MNIST); the last panel shows that where the
+entropy starts is decided by the scale of the initial weights alone.
 """
 
 import itertools
+import os
 import tempfile
 import warnings
 from pathlib import Path
@@ -18,14 +20,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from scipy.stats import spearmanr
-from sklearn.datasets import load_digits
 
 import infotheory as it
+from infotheory import tasks
 
-UNITS, EPOCHS, TRAINED, SEEDS = 64, 60, 1000, range(4)
+UNITS, EPOCHS, TRAINED, SAMPLES, SEEDS = 64, 60, 1000, 1797, range(4)
 BATCHES = 10
-pixels, digits = load_digits(return_X_y=True)
-pixels /= 16
+task = tasks.load(os.environ.get("INFOTHEORY_TASK", "digits"))
+pixels, digits = task.x[:SAMPLES], task.y[:SAMPLES]
 torch.set_num_threads(1)
 warnings.simplefilter("ignore", it.InfotheoryWarning)  # at the first steps all kernels are near 1
 
@@ -34,7 +36,7 @@ def network(seed, scale=1.0):
     """Two hidden layers; the recorder looks at the second."""
     torch.manual_seed(seed)
     net = torch.nn.Sequential()
-    sizes = (64, UNITS, UNITS)
+    sizes = (pixels.shape[1], UNITS, UNITS)
     for place, (before, after) in enumerate(itertools.pairwise(sizes)):
         layer = torch.nn.Linear(before, after)
         layer.weight.data *= scale
@@ -104,17 +106,22 @@ axes[0].legend()
 axes[2].plot(scales, starts, ".-", color="C2")
 axes[2].axhline(np.log2(len(pixels)), color="black", linestyle="dashed", linewidth=1)
 axes[2].set(xscale="log", xlabel="initial weights, times", title="entropy before training [bits]")
+axes[2].set_xticks(scales[::2], [f"{scale:.2g}" for scale in scales[::2]])
+axes[2].minorticks_off()
 plt.show()
 
 # %%
 # Both rise with the true labels, in every run; what the network learns of shuffled labels is less
 # than a third of that. Before training, the entropy is a matter of scale: from nearly nothing to
-# near ln n by the initial weights alone, so only runs of one initialisation compare.
+# near ln n by the initial weights alone, so only runs of one initialisation compare. On MNIST the
+# activations outgrow the width within these steps: there the information has its peak on the way,
+# where the kernel just tells the classes apart, and falls while the entropy still rises.
 for true, random in zip(curves[False], curves[True], strict=True):
     steps, entropies, informations = true
     assert spearmanr(steps, entropies).statistic >= 0.8
-    assert spearmanr(steps, informations).statistic >= 0.8
-    assert random[2, -1] - random[2, 0] <= (informations[-1] - informations[0]) / 3
+    if task.name == "digits":
+        assert spearmanr(steps, informations).statistic >= 0.8
+    assert random[2].max() - random[2, 0] <= (informations.max() - informations[0]) / 3
 assert (np.diff(starts) > 0).all()
 assert starts[0] < 0.2
 assert starts[-1] > 0.8 * np.log2(len(pixels))
