@@ -137,7 +137,7 @@ def f_divergence(p: Any, q: Any, *, kind: str = "kl", order: float | None = None
         "kl": f(r) = r ln r. "renyi": the second formula. "jensen_shannon": the mean of the KL
         divergences from (p + q) / 2. "jeffreys": the sum of both KL divergences, f = (r - 1) ln r.
         "hellinger": H^2 = 1 - sum sqrt(p q), f = (1 - sqrt(r))^2 / 2. "total_variation":
-        f = |r - 1| / 2. "chi2": Pearson's, f = (r - 1)^2.
+        f = abs(r - 1) / 2. "chi2": Pearson's, f = (r - 1)^2.
     order : float
         a of "renyi", from 0 to infinity, limits included; 1 is "kl". No other kind takes it.
 

@@ -64,8 +64,7 @@ def cauchy_schwarz_mutual_information(
     x, y : real arrays, shape (n,) or (n, d)
         Paired samples.
     width : {"median", "sqrt_dim", "knn", "silverman"}, float, or a pair of them
-        The width of K and of Q, sigma in exp(-|u|^2 / (2 sigma^2)): one rule or number for each,
-        or a pair, for x and for y.
+        The widths sigma of K and of Q: one rule or number for each, or a pair, for x and for y.
     precision : {"double", "single"}
         "single" takes products of matrices and exponentials in float32, on the CPU twice as fast.
 

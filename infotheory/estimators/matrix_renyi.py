@@ -227,7 +227,7 @@ def matrix_renyi_total_correlation(
 ) -> Estimate:
     r"""Matrix-based Renyi total correlation: the sum of all entropies less that of all together.
 
-    .. math:: T_\alpha = \sum_{i=1}^L S_\alpha(A_i) - S_\alpha(n^{L-1} A_1 \circ \dots \circ A_L)
+    .. math:: T_\alpha = \sum_{i=1}^L S_\alpha(A_i) - S_\alpha(n^{L-1} A_1 \circ \ldots \circ A_L)
 
     Parameters
     ----------
