@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # for editors and type checkers alone
-    from infotheory.clusters import clusters
     from infotheory.counts import Counts
     from infotheory.distributions import (
         distribution_conditional_mutual_information,
@@ -24,11 +23,13 @@ if TYPE_CHECKING:  # for editors and type checkers alone
     from infotheory.estimate import Estimate, InfotheoryWarning
     from infotheory.kernel_divergences import conditional_divergence, generalized_cauchy_schwarz
     from infotheory.kernel_sums import KernelSums
+    from infotheory.labels import clusters
     from infotheory.pairs import Pairwise, pairwise
     from infotheory.record.recorder import Recorder
     from infotheory.record.run import Run, load
     from infotheory.record.schedule import at, every, log_spaced
     from infotheory.registry import Measure, measure
+    from infotheory.transport import Transport, sinkhorn
     from infotheory.uncertainty import (
         Interval,
         PermutationTest,
@@ -57,8 +58,9 @@ _HOMES = {
     "Run": "record.run",
     "Interval": "uncertainty",
     "PermutationTest": "uncertainty",
+    "Transport": "transport",
     "at": "record.schedule",
-    "clusters": "clusters",
+    "clusters": "labels",
     "conditional_divergence": "kernel_divergences",
     "conditional_entropy": "verbs",
     "conditional_mutual_information": "verbs",
@@ -79,6 +81,7 @@ _HOMES = {
     "mutual_information": "verbs",
     "pairwise": "pairs",
     "permutation_test": "uncertainty",
+    "sinkhorn": "transport",
     "total_correlation": "verbs",
 }
 
@@ -93,7 +96,9 @@ __all__ = [
     "PermutationTest",
     "Recorder",
     "Run",
+    "Transport",
     "at",
+    "clusters",
     "conditional_divergence",
     "conditional_entropy",
     "conditional_mutual_information",
@@ -114,6 +119,7 @@ __all__ = [
     "mutual_information",
     "pairwise",
     "permutation_test",
+    "sinkhorn",
     "total_correlation",
 ]
 

@@ -15,6 +15,7 @@ import numpy as np
 __all__ = [
     "choice",
     "codes",
+    "costs",
     "flag",
     "generator",
     "integer",
@@ -101,6 +102,29 @@ def codes(x: Any, name: str) -> Any:
         if (np.abs(x) >= 2.0**63).any():
             raise ValueError(f"{name} must hold labels below 2**63 in size; got {np.abs(x).max()}.")
     return np.require(x, np.int64, ["C", "A", "W"])
+
+
+def costs(x: Any, name: str) -> Any:
+    """Costs as a float64 array of shape (n, m) or (B, n, m); plus infinity forbids a cell."""
+    x = _array(x, name)
+    kind = "c" if is_tensor(x) and x.is_complex() else "f" if is_tensor(x) else x.dtype.kind
+    if kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers; got dtype {x.dtype}.{_cure(x.dtype)}")
+    shape = tuple(x.shape)
+    if len(shape) not in (2, 3):
+        raise ValueError(f"{name} must have shape (n, m) or (B, n, m); got {shape}.")
+    if 0 in shape:
+        raise ValueError(f"{name} must not be empty; got shape {shape}.")
+    x = x.double().contiguous() if is_tensor(x) else np.ascontiguousarray(x, dtype=np.float64)
+    least = float(x.min())
+    if not least > -math.inf:  # a NaN is no minimum either
+        bad = ~((x > -math.inf).cpu().numpy() if is_tensor(x) else x > -math.inf)
+        first = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"{name} must not hold NaN or minus infinity; {int(bad.sum())} of {bad.size} do, the "
+            f"first at index {first}."
+        )
+    return x
 
 
 def same_length(**arrays: Any) -> int:

@@ -58,7 +58,7 @@ def distribution_entropy(p: Any, *, order: float = 1.0) -> Estimate:
     van Erven, Harremoes, IEEE Trans. Inf. Theory 60 (2014), arXiv:1206.2459.
     """
     order = checked_order(order)
-    p = _probabilities(p, "p")
+    p = probabilities(p, "p")
     p = np.sort(p[p > 0])
     return _exact(renyi(p, np.ones(p.shape), order), "entropy", order=order)
 
@@ -88,7 +88,7 @@ def distribution_mutual_information(joint: Any) -> Estimate:
     ----------
     Cover, Thomas, Elements of Information Theory (2006), doi:10.1002/047174882X, eq. 2.28.
     """
-    joint = _probabilities(joint, "joint", axes=2)
+    joint = probabilities(joint, "joint", axes=2)
     return _exact(_shared(joint, joint), "mutual_information")
 
 
@@ -117,7 +117,7 @@ def distribution_conditional_mutual_information(joint: Any) -> Estimate:
     ----------
     Cover, Thomas, Elements of Information Theory (2006), doi:10.1002/047174882X, eq. 2.60.
     """
-    joint = _probabilities(joint, "joint", axes=3)
+    joint = probabilities(joint, "joint", axes=3)
     of_z = joint.sum(axis=(0, 1), keepdims=True)
     given = np.divide(joint, of_z, out=np.zeros_like(joint), where=of_z > 0)
     return _exact(_shared(joint, given), "conditional_mutual_information")
@@ -167,7 +167,7 @@ def f_divergence(p: Any, q: Any, *, kind: str = "kl", order: float | None = None
             f"order belongs to kind='renyi', which needs one; "
             f"got kind={kind!r} and order={order!r}."
         )
-    p, q = _probabilities(p, "p"), _probabilities(q, "q")
+    p, q = probabilities(p, "p"), probabilities(q, "q")
     if p.shape != q.shape:
         raise ValueError(f"p and q must have the same shape; got {p.shape} and {q.shape}.")
     if kind == "renyi":
@@ -271,10 +271,12 @@ def _exact(value: float, quantity: str, **params: Any) -> Estimate:
     return Estimate(value, stderr=0.0, quantity=quantity, method="exact", params=params)
 
 
-def _probabilities(p: Any, name: str, axes: int | None = None) -> np.ndarray:
+def probabilities(p: Any, name: str, axes: int | None = None) -> np.ndarray:
     """A table of probabilities that sum to 1, or an error that says what is wrong with it."""
     if hasattr(p, "detach"):
         p = p.detach().cpu().numpy()
+    if isinstance(p, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be a masked array, since a mask would be ignored.")
     p = np.asarray(p)
     if p.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers; got dtype {p.dtype}.")

@@ -38,7 +38,7 @@ CLAIMED: dict[str, str] = {}
 #: Renyi quantities of densities and of matrices; and limits of neural bounds.
 NOT_OFFERED = re.compile(
     r"Wasserstein|divergence|Jensen|KL|Sinkhorn|OT\b|<P,C>|O-information|total correlation"
-    r"|R[eé]nyi (?!entropy$)|Tsallis|Hellinger|MMD|total variation|QMI|DSE|diffusion"
+    r"|R[eé]nyi (?!entropy$)|Tsallis|Hellinger|MMD|total variation|QMI"
     r"|HSIC|InfoNCE|distribution-free"
 )
 
@@ -459,6 +459,20 @@ def _coloured(fact, white):
         r = float(fact["id"].rpartition("_")[2])
         covariance = np.kron(np.array([[1, r], [r, 1]]), np.eye(d // 2))
     return white @ np.linalg.cholesky(covariance).T
+
+
+@claims(lambda fact: fact["id"].startswith("dse_"))
+def test_diffusion_spectral_entropy(fact):
+    given = fact["input"]
+    if fact["id"] == "dse_all_same":
+        x, options = np.full((given["N"], 2), 0.3), {}
+    else:
+        far = np.repeat(1e3 * np.arange(given.get("m", 0)), 5)[:, None]
+        x = np.array(given.get("X", far), dtype=float)
+        options = {"width": given["sigma"], "t": given["t"]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", it.InfotheoryWarning)
+        assert_fact(fact, it.entropy(x, method="diffusion", **options).value)
 
 
 # ---- accounts -----------------------------------------------------------------------------

@@ -38,6 +38,7 @@ _NEGATIVE = -1e-6
     inputs=("real",),
     estimand=_ESTIMAND,
     source=_SOURCE,
+    differentiable=True,
     resolved=_RESOLVED,
     truth=(truth.clusters_of_one(4),),
 )

@@ -188,8 +188,86 @@ class Engine(Protocol):
     ) -> np.ndarray:
         """(n, b) the matrix of `gram` times vectors, without a matrix in memory."""
 
+    def sliced_costs(self, x: Any, y: Any, directions: np.ndarray, order: float) -> np.ndarray:
+        """(L,) the transport cost |u|^order of the samples projected on each of L directions.
+
+        Each set of samples has mass 1, however many they are.
+        """
+
+    def slice_slope(
+        self, x: Any, y: Any, direction: np.ndarray, order: float
+    ) -> tuple[float, np.ndarray]:
+        """That cost along one direction, and its gradient (d,) with respect to the direction."""
+
     def free_memory(self, x: Any) -> int:
         """Bytes that can still be taken where the answer for x is computed."""
+
+    def squared_distances(self, x: Any, y: Any) -> Any:
+        """(n, m) matrix of squared distances between rows, from differences."""
+
+    def matrix_room(self, source: Any) -> Any:
+        """A matrix like this one, whose entries are not set yet."""
+
+    def soft_minimum(
+        self,
+        source: Any,
+        potential: np.ndarray,
+        reg: float,
+        weights: np.ndarray | None = None,
+        plan: Any | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) f_i = -reg ln sum_j exp((potential_j - C_ij) / reg), infinite where all C_ij are.
+
+        C is a matrix, or a pair (x, y) of points whose squared distances are made on the way. With
+        weights also (m,) the column sums of weights_i exp((f_i + potential_j - C_ij) / reg), terms
+        which go into the plan if there is one; the second answer is empty else.
+        """
+
+    def plan_sums(
+        self, source: Any, rows: np.ndarray, columns: np.ndarray, reg: float
+    ) -> tuple[np.ndarray, np.ndarray, float]:
+        """Sums of rows and columns of P = exp((rows_i + columns_j - C_ij) / reg), and of C P."""
+
+    def rounded_value(
+        self,
+        source: Any,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        reg: float,
+        excess: tuple[np.ndarray, np.ndarray],
+        weights: tuple[np.ndarray, np.ndarray],
+    ) -> float:
+        """sum C Q + reg sum Q ln(Q / (a b)) of Q = P + (the product of the two excesses)."""
+
+    def scaling_step(
+        self, kernel: Any, v: np.ndarray, u: np.ndarray, weights: np.ndarray, relaxation: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """s = K v, then w = u (weights / (s u))^relaxation, and K' w."""
+
+    def plan_product(self, plan: Any, vector: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """(m,) P' diag(weights) P vector, of a matrix or of what `sparse_plan` gave."""
+
+    def plan_squares(self, plan: Any, weights: np.ndarray) -> np.ndarray:
+        """(m,) sum_i weights_i P_ij^2."""
+
+    def plan_gram(self, plan: Any, weights: np.ndarray) -> np.ndarray:
+        """(m, m) P' diag(weights) P."""
+
+    def plan_quantile(self, plan: Any, quantile: float) -> float:
+        """The entry that a share of all entries do not exceed."""
+
+    def sparse_plan(
+        self, plan: Any, rows: np.ndarray, columns: np.ndarray, share: float
+    ) -> Any | None:
+        """The entries at least the limit of their row or of their column, row by row.
+
+        None where they are more than a share of all, or where a matrix is faster anyway.
+        """
+
+    def transport_batch(
+        self, costs: Any, a: np.ndarray, b: np.ndarray, reg: np.ndarray, tol: float, most: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of many small problems: (B, m) g / reg + ln b, (B,) iterations, (B,) converged."""
 
 
 def of(*arrays: Any) -> Engine:

@@ -13,9 +13,10 @@ import numpy as np
 from scipy.stats import rankdata
 
 from infotheory.ops import MixtureLogSums, Neighbours, ranges
-from infotheory.ops.kernels import crossing, kernel_sums, mixture, pair_distances, permuted, rows
+from infotheory.ops.kernels import crossing, kernel_sums, mixture, pair_distances, permuted, rows, transport
 from infotheory.ops.kernels import gram as matrices
 from infotheory.ops.kernels import neighbours as neighbour_kernels
+from infotheory.ops.kernels import slices as on_lines
 
 Primitive = TypeVar("Primitive", bound=Callable[..., Any])
 
@@ -178,8 +179,98 @@ def kernel_product(x: Any, vectors: np.ndarray, *, precision: str = "double") ->
     return matrices.kernel_product(x, vectors, precision=precision)
 
 
+def sliced_costs(x: Any, y: Any, directions: np.ndarray, order: float) -> np.ndarray:
+    return on_lines.sliced_costs(x, y, directions, order)
+
+
+def slice_slope(
+    x: Any, y: Any, direction: np.ndarray, order: float
+) -> tuple[float, np.ndarray]:
+    return on_lines.slice_slope(x, y, direction, order)
+
+
 def free_memory(x: Any) -> int:
     return ranges.free_memory()
+
+
+@_leaving_torch_its_threads
+def squared_distances(x: Any, y: Any) -> Any:
+    return transport.squared_distances(
+        np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    )
+
+
+def matrix_room(source: Any) -> Any:
+    return np.empty_like(source)
+
+
+@_leaving_torch_its_threads
+def soft_minimum(
+    source: Any,
+    potential: np.ndarray,
+    reg: float,
+    weights: np.ndarray | None = None,
+    plan: Any | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    return transport.soft_minimum(source, potential, reg, weights, plan)
+
+
+@_leaving_torch_its_threads
+def plan_sums(
+    source: Any, rows: np.ndarray, columns: np.ndarray, reg: float
+) -> tuple[np.ndarray, np.ndarray, float]:
+    return transport.plan_sums(source, rows, columns, reg)
+
+
+@_leaving_torch_its_threads
+def rounded_value(
+    source: Any,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    reg: float,
+    excess: tuple[np.ndarray, np.ndarray],
+    weights: tuple[np.ndarray, np.ndarray],
+) -> float:
+    return transport.rounded_value(source, rows, columns, reg, excess, weights)
+
+
+@_leaving_torch_its_threads
+def scaling_step(
+    kernel: Any, v: np.ndarray, u: np.ndarray, weights: np.ndarray, relaxation: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return transport.scaling_step(kernel, v, u, weights, relaxation)
+
+
+@_leaving_torch_its_threads
+def plan_product(plan: Any, vector: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return transport.plan_product(plan, vector, weights)
+
+
+@_leaving_torch_its_threads
+def plan_squares(plan: Any, weights: np.ndarray) -> np.ndarray:
+    return transport.plan_squares(plan, weights)
+
+
+@_leaving_torch_its_threads
+def plan_gram(plan: Any, weights: np.ndarray) -> np.ndarray:
+    return transport.plan_gram(plan, weights)
+
+
+def plan_quantile(plan: Any, quantile: float) -> float:
+    place = min(max(int(quantile * plan.size), 0), plan.size - 1)
+    return float(np.partition(plan, place, axis=None)[place])
+
+
+@_leaving_torch_its_threads
+def sparse_plan(plan: Any, rows: np.ndarray, columns: np.ndarray, share: float) -> Any | None:
+    return transport.sparse_plan(plan, rows, columns, share)
+
+
+@_leaving_torch_its_threads
+def transport_batch(
+    costs: Any, a: np.ndarray, b: np.ndarray, reg: np.ndarray, tol: float, most: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return transport.batch(costs, a, b, reg, tol, most)
 
 
 def threads() -> int:

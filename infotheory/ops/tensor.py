@@ -16,6 +16,8 @@ from infotheory.ops import (
     tensor_kernel_sums,
     tensor_mixture,
     tensor_rows,
+    tensor_transport,
+    tensor_slices,
 )
 from infotheory.ops import tensor_neighbours as neighbour_tiles
 
@@ -170,8 +172,85 @@ def kernel_product(x: Any, vectors: np.ndarray, *, precision: str = "double") ->
     return tensor_gram.kernel_product(x, vectors, precision=precision)
 
 
+def sliced_costs(x: Any, y: Any, directions: np.ndarray, order: float) -> np.ndarray:
+    return tensor_slices.sliced_costs(*_tensors([x, y]), directions, order)
+
+
+def slice_slope(
+    x: Any, y: Any, direction: np.ndarray, order: float
+) -> tuple[float, np.ndarray]:
+    return tensor_slices.slice_slope(*_tensors([x, y]), direction, order)
+
+
 def free_memory(x: Any) -> int:
     return tensor_gram.free_memory(torch.as_tensor(x).device)
+
+
+def squared_distances(x: Any, y: Any) -> Any:
+    return tensor_transport.squared_distances(*_tensors([x, y]))
+
+
+def matrix_room(source: Any) -> Any:
+    return torch.empty_like(torch.as_tensor(source))
+
+
+def soft_minimum(
+    source: Any,
+    potential: np.ndarray,
+    reg: float,
+    weights: np.ndarray | None = None,
+    plan: Any | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    return tensor_transport.soft_minimum(_source(source), potential, reg, weights, plan)
+
+
+def plan_sums(
+    source: Any, rows: np.ndarray, columns: np.ndarray, reg: float
+) -> tuple[np.ndarray, np.ndarray, float]:
+    return tensor_transport.plan_sums(_source(source), rows, columns, reg)
+
+
+def rounded_value(
+    source: Any,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    reg: float,
+    excess: tuple[np.ndarray, np.ndarray],
+    weights: tuple[np.ndarray, np.ndarray],
+) -> float:
+    return tensor_transport.rounded_value(_source(source), rows, columns, reg, excess, weights)
+
+
+def scaling_step(
+    kernel: Any, v: np.ndarray, u: np.ndarray, weights: np.ndarray, relaxation: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return tensor_transport.scaling_step(torch.as_tensor(kernel), v, u, weights, relaxation)
+
+
+def plan_product(plan: Any, vector: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return tensor_transport.plan_product(torch.as_tensor(plan), vector, weights)
+
+
+def plan_squares(plan: Any, weights: np.ndarray) -> np.ndarray:
+    return tensor_transport.plan_squares(torch.as_tensor(plan), weights)
+
+
+def plan_gram(plan: Any, weights: np.ndarray) -> np.ndarray:
+    return tensor_transport.plan_gram(torch.as_tensor(plan), weights)
+
+
+def plan_quantile(plan: Any, quantile: float) -> float:
+    return tensor_transport.plan_quantile(torch.as_tensor(plan), quantile)
+
+
+def sparse_plan(plan: Any, rows: np.ndarray, columns: np.ndarray, share: float) -> Any | None:
+    return None  # a matrix is faster than its list wherever torch is chosen for speed
+
+
+def transport_batch(
+    costs: Any, a: np.ndarray, b: np.ndarray, reg: np.ndarray, tol: float, most: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return tensor_transport.transport_batch(torch.as_tensor(costs), a, b, reg, tol, most)
 
 
 def threads() -> int:
@@ -190,3 +269,7 @@ def _rank_of_column(column: torch.Tensor) -> torch.Tensor:
 
 def _tensors(parts: Sequence[Any]) -> list[torch.Tensor]:
     return [torch.as_tensor(part).double() for part in parts]
+
+
+def _source(source: Any) -> Any:
+    return tuple(_tensors(source)) if isinstance(source, tuple) else torch.as_tensor(source)

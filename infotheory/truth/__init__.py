@@ -72,6 +72,7 @@ from infotheory.truth.informations import (
 from infotheory.truth.kernels import dependent_normals_by_kernels, divergent_normals_by_kernels
 from infotheory.truth.problem import Truth
 from infotheory.truth.spectra import labelled_clusters
+from infotheory.truth.transport import dependent_normals_by_transport, transported_normals
 
 __all__ = [
     "Truth",
@@ -98,6 +99,7 @@ __all__ = [
     "counted_exponential",
     "density",
     "dependent_normals_by_kernels",
+    "dependent_normals_by_transport",
     "die",
     "dirichlet",
     "divergent_exponentials",
@@ -131,6 +133,7 @@ __all__ = [
     "students",
     "sum_of_exponentials",
     "symmetric_channel",
+    "transported_normals",
     "z_channel",
     "zipf",
 ]

@@ -31,7 +31,7 @@ def test_kernels_are_those_of_the_naive_twin(n, d, scale, engine, rng):
     for precision, error in (("double", 2e-12), ("single", 5e-5)):
         kernels = np.asarray(ops.of(x).gram(x, precision=precision))
         assert kernels.dtype == (np.float64 if precision == "double" else np.float32)
-        assert kernels == pytest.approx(wanted, abs=error)
+        assert np.abs(kernels - wanted).max() <= error
         assert (kernels == kernels.T).all()
         assert (np.diag(kernels) == 1).all()
 
@@ -39,7 +39,8 @@ def test_kernels_are_those_of_the_naive_twin(n, d, scale, engine, rng):
 def test_an_offset_does_not_cost_digits(engine, rng):
     x = np.round(drawn(300, 20, 1.0, rng) * 2**20) / 2**20  # exact at any such offset
     for offset in (2.0**20, -(2.0**30)):
-        assert np.asarray(ops.of(x).gram(x + offset)) == pytest.approx(naive(x), abs=1e-12)
+        kernels = np.asarray(ops.of(x).gram(x + offset))
+        assert np.abs(kernels - naive(x)).max() < 1e-12
 
 
 @pytest.mark.parametrize("d", [2, 40])
@@ -83,7 +84,7 @@ def test_the_spectrum_and_the_scales(n, engine, rng):
     wanted = naive(x) * scales[:, None] * scales
     primitives = ops.of(x)
     scaled = primitives.scale_matrix(primitives.gram(x), scales)
-    assert np.asarray(scaled) == pytest.approx(wanted, rel=1e-12)
+    assert np.abs(np.asarray(scaled) / wanted - 1).max() < 1e-12
     found = primitives.spectrum(scaled)
     assert found.dtype == np.float64
     assert found == pytest.approx(np.linalg.eigvalsh(wanted), abs=1e-12 * n)

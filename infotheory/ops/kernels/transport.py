@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, prange
+from scipy.sparse import csr_array
 
 from infotheory.ops.kernels import kernel_sums, mixture
 from infotheory.ops.kernels.exponential import exp_negative
@@ -18,13 +19,15 @@ from infotheory.ops.kernels.exponential import exp_negative
 __all__ = [
     "SparsePlan",
     "batch",
+    "plan_gram",
     "plan_product",
+    "plan_squares",
     "plan_sums",
     "rounded_value",
     "scaling_step",
     "soft_minimum",
+    "sparse_plan",
     "squared_distances",
-    "thinned",
 ]
 
 # Bands of rows; with the most threads that a machine is likely to have each still has one.
@@ -157,15 +160,39 @@ def plan_product(plan: Any, vector: np.ndarray, weights: np.ndarray) -> np.ndarr
     return partial.sum(axis=0)
 
 
-def thinned(plan: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> SparsePlan:
-    """The entries that are at least the limit of their row or that of their column."""
+def sparse_plan(
+    plan: np.ndarray, rows: np.ndarray, columns: np.ndarray, share: float
+) -> SparsePlan | None:
+    """The entries at least the limit of their row or of their column, if not more than a share."""
     counts = np.empty(len(plan), dtype=np.int64)
     _count(plan, rows, columns, counts)
     starts = np.concatenate([[0], np.cumsum(counts)])
+    if starts[-1] > share * plan.size:
+        return None
     places = np.empty(starts[-1], dtype=np.int32)
     values = np.empty(starts[-1])
     _gather(plan, rows, columns, starts, places, values)
     return SparsePlan(starts, places, values, plan.shape)
+
+
+def plan_squares(plan: Any, weights: np.ndarray) -> np.ndarray:
+    """sum_i weights_i P_ij^2 of a matrix or of a SparsePlan: the diagonal of `plan_gram`."""
+    if isinstance(plan, SparsePlan):
+        repeated = np.repeat(weights, np.diff(plan.starts))
+        return np.bincount(plan.columns, repeated * plan.values**2, minlength=plan.shape[1])
+    partial = np.zeros((min(BANDS, len(plan)), plan.shape[1]))
+    _squares(plan, weights, partial)
+    return partial.sum(axis=0)
+
+
+def plan_gram(plan: Any, weights: np.ndarray) -> np.ndarray:
+    """(m, m) P' diag(weights) P."""
+    if isinstance(plan, SparsePlan):
+        roots = np.repeat(np.sqrt(weights), np.diff(plan.starts))
+        matrix = csr_array((plan.values * roots, plan.columns, plan.starts), shape=plan.shape)
+        return (matrix.T @ matrix).toarray()
+    scaled = plan * np.sqrt(weights)[:, None]
+    return scaled.T @ scaled
 
 
 def batch(
@@ -199,7 +226,7 @@ def _row(cost, x, y, i, room):
         right = min(left + WIDTH, room.size)
         line = room[left:right]
         line[:] = 0.0
-        for k in range(len(y)):
+        for k in range(x.shape[1]):
             _add_squares(line, x[i, k], y[k, left:right])
     return room
 
@@ -389,6 +416,20 @@ def _sparse_product(starts, columns, values, vector, weights, partial):
             total *= weights[i]
             for p in range(starts[i], starts[i + 1]):
                 out[columns[p]] += values[p] * total
+
+
+@njit(parallel=True, cache=True)
+def _squares(plan, weights, partial):
+    n, bands = len(plan), len(partial)
+    for band in prange(bands):
+        for i in range(band * n // bands, (band + 1) * n // bands):
+            _add_weighted_squares(plan[i], weights[i], partial[band])
+
+
+@njit(fastmath={"contract"}, cache=True)
+def _add_weighted_squares(row, weight, out):
+    for j in range(out.size):
+        out[j] += weight * row[j] * row[j]
 
 
 @njit(parallel=True, cache=True)

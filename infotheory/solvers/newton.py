@@ -1,0 +1,164 @@
+"""Newton's method for entropic transport, on the columns' potential alone, made safe.
+
+Rows are eliminated by an exact soft minimum. What is left is concave, and its Hessian is the Schur
+complement diag(P' 1) - P' diag(1 / a) P of the usual one, here in units of the regularisation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.linalg import cho_factor, cho_solve
+
+from infotheory.solvers.sinkhorn import Problem, State, repaired
+
+__all__ = ["newton"]
+
+#: What may be dropped from each row and column, as a share of its weight and of the error.
+DROPPED = 0.01
+#: Above this share of entries a matrix is faster than its list.
+DENSE = 0.3
+#: Up to so many columns a factorisation is faster than iterations.
+SMALL = 500
+#: Steps of conjugate gradients before a factorisation is preferred.
+MOST_PRODUCTS = 300
+STEPS = (1.0, 0.5, 0.25, 0.1)
+
+Solve = Callable[[np.ndarray, float, float], np.ndarray]
+
+
+def newton(
+    problem: Problem,
+    state: State,
+    reg: float,
+    tol: float,
+    most: int,
+    *,
+    entries: float | None = None,
+    name: str = "newton",
+) -> State:
+    """Newton steps until the error is within tol, or no step helps any more.
+
+    With `entries` the Hessian keeps so many of the plan's largest entries for each row, and there
+    is no shift: the sparse Newton method as it was published. Else entries are dropped while
+    their mass is small beside the error, and a shift follows how well steps are predicted.
+    """
+    b = problem.b
+    shift, done = (0.0 if entries else 0.1), 0
+    state = problem.state(repaired(problem, state, reg).potential, reg, plan=True)
+    while state.error > tol and done < most:
+        gradient = b - state.columns
+        damping = max(shift * state.error, 1e-15)
+        hessian = _Hessian(problem, state, entries)
+        step = hessian.solve(gradient, damping, forcing=min(0.1, math.sqrt(state.error)))
+        predicted = float(gradient @ step)
+        done += 1
+        found = _search(problem, state, reg, step, predicted, tol)
+        if found is None:
+            if shift > 1e4 or entries:
+                # what is left is rounding, or a plan that no dropped Hessian can describe
+                state = problem.state(state.potential, reg, plan=True)
+                break
+            shift = max(4 * shift, 1e-3)
+            state = problem.state(state.potential, reg, plan=True)
+            continue
+        state, size = found
+        if not entries:
+            shift = max(shift / 4, 1e-6) if size == 1.0 else min(shift * 4, 1e4)
+    problem.note(name, done)
+    return state
+
+
+def _search(
+    problem: Problem, state: State, reg: float, step: np.ndarray, predicted: float, tol: float
+) -> tuple[State, float] | None:
+    """The first length at which the dual rises as it should, or the error falls."""
+    before = state.dual(problem)
+    # Differences of the dual below this are rounding.
+    scale = 1e-14 * (abs(before) + float(np.abs(state.potential) @ problem.b))
+    for size in STEPS:
+        trial = problem.state(state.potential + reg * size * step, reg, plan=True)
+        rise = trial.dual(problem) - before
+        enough = rise >= 1e-2 * size * reg * predicted and rise > scale
+        if enough or (trial.error < 0.9 * state.error and rise >= -scale):
+            return trial, size
+    return None
+
+
+class _Hessian:
+    """The Schur complement at a state whose plan is in the room."""
+
+    def __init__(self, problem: Problem, state: State, entries: float | None) -> None:
+        self.problem, self.state = problem, state
+        self.weights = 1.0 / problem.a
+        engine, n, m = problem.engine, len(problem.a), len(problem.b)
+        self.plan: Any = problem.room
+        self.sparse = False
+        if m > SMALL or entries:
+            if entries:
+                limit = engine.plan_quantile(problem.room, 1 - entries / m)
+                rows, columns = np.full(n, limit), np.full(m, limit)
+            else:
+                dropped = DROPPED * min(state.error, 1.0)
+                rows, columns = dropped * problem.a / m, dropped * problem.b / n
+            thin = engine.sparse_plan(problem.room, rows, columns, DENSE)
+            if thin is not None:
+                self.plan, self.sparse = thin, True
+
+    def solve(self, gradient: np.ndarray, damping: float, forcing: float) -> np.ndarray:
+        m = len(gradient)
+        if m <= SMALL:
+            return self.factorised(gradient, damping)
+        step, converged = self.iterated(gradient, damping, forcing)
+        if not converged and (m <= 4 * SMALL or self.sparse):
+            step = self.factorised(gradient, damping)
+        return step
+
+    def iterated(
+        self, gradient: np.ndarray, damping: float, forcing: float
+    ) -> tuple[np.ndarray, bool]:
+        """Conjugate gradients, with the diagonal to precondition."""
+        problem, columns = self.problem, self.state.columns
+        diagonal = columns + damping * problem.b
+        squares = problem.engine.plan_squares(self.plan, self.weights)
+        precondition = 1.0 / np.maximum(diagonal - squares, 1e-12 * diagonal)
+        x, r = np.zeros_like(gradient), gradient.copy()
+        z = precondition * r
+        p, rz = z, float(r @ z)
+        goal = forcing * float(np.abs(gradient).sum())
+        for _ in range(MOST_PRODUCTS):
+            product = diagonal * p - problem.engine.plan_product(self.plan, p, self.weights)
+            curvature = float(p @ product)
+            if curvature <= 0.0:
+                return x, bool(x.any())
+            length = rz / curvature
+            x = x + length * p
+            r = r - length * product
+            if float(np.abs(r).sum()) <= goal:
+                return x, True
+            z = precondition * r
+            rz, old = float(r @ z), rz
+            p = z + (rz / old) * p
+        return x, False
+
+    def factorised(self, gradient: np.ndarray, damping: float) -> np.ndarray:
+        """By Cholesky; constants, which change nothing, are kept out by a matrix of rank one."""
+        problem, b = self.problem, self.problem.b
+        matrix = problem.engine.plan_gram(self.plan, self.weights)
+        matrix *= -1.0
+        matrix += np.outer(b, b)
+        matrix.flat[:: len(b) + 1] += self.state.columns + damping * b
+        ridge = 0.0
+        while True:
+            try:
+                factor = cho_factor(matrix, lower=True, overwrite_a=False, check_finite=False)
+                break
+            except np.linalg.LinAlgError:
+                more = max(1e-14, 10 * ridge) - ridge
+                ridge += more
+                matrix.flat[:: len(b) + 1] += more * b
+        return cho_solve(factor, gradient, check_finite=False)
