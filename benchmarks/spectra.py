@@ -17,13 +17,13 @@ SIGMA = 10.0
 
 
 def published(x):
-    """Distances, kernels, two products with diagonal matrices, a check, all eigenvectors."""
+    """Distances, kernels, two products with diagonal matrices, a check, all eigenvalues."""
     kernels = np.exp(-(cdist(x, x) ** 2) / (2 * SIGMA**2)) / (SIGMA * math.sqrt(2 * math.pi))
     roots = np.diag(1 / np.sqrt(kernels.sum(axis=1)))
     matrix = roots @ kernels @ roots
     if not np.allclose(matrix, matrix.T):
         raise ValueError("the matrix must be symmetric")
-    values = np.abs(np.linalg.eigh(matrix)[0])
+    values = np.abs(np.linalg.eigvalsh(matrix))
     shares = values / values.sum()
     shares = shares[shares > 0]
     return float(-(shares * np.log(shares)).sum())

@@ -50,6 +50,22 @@ def test_all_columns_share_the_edges(engine):
 
 
 @quiet
+def test_each_column_between_its_own_ends(engine, rng):
+    # the second column is cut at 5, the first at 1.5: four rows of bins, and not two
+    x = np.array([[0, 10.0], [1, 1.0], [2, 9.0], [3, 0.0]])
+    assert entropy(x, strategy="columns", bins=2) == pytest.approx(math.log(4))
+    assert entropy(x[:, :1], strategy="columns", bins=2) == pytest.approx(LN2)
+    # whatever the scales of the columns, and a constant one adds nothing
+    x = rng.standard_normal((60, 3))
+    plain = entropy(x, strategy="columns", bins=3)
+    scaled = np.append(x * [1e-200, 1.0, 1e200], np.ones((60, 1)), axis=1)
+    assert entropy(scaled, strategy="columns", bins=3) == plain
+    low, high = x.min(axis=0), x.max(axis=0)
+    rows = np.minimum(np.floor((x - low) / ((high - low) / 3)), 2)
+    assert plain == pytest.approx(_of_symbols([tuple(row) for row in rows]))
+
+
+@quiet
 def test_fixed_by_hand(engine):
     # floor(x / .5): -1, -1, 0, 0, 1, 6
     x = [-0.5, -0.01, 0.0, 0.49, 0.5, 3.2]
