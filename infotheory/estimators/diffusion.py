@@ -114,7 +114,8 @@ def diffusion_entropy(
     which are rounding, count as 0. In single precision each eigenvalue is off by about 1e-7, which
     among thousands of nearly vanishing ones can add up to 1e-3 nats. Cost: exact, O(n^2 d + n^3)
     time and n^2 numbers; "lanczos", O(n^2 d) time and n^2 numbers in float32, or where that is
-    more than half of the free memory O(n) numbers, and kernels anew in each of some twenty passes.
+    more than a tenth of the free memory O(n) numbers, and kernels anew in each of some twenty
+    passes.
 
     References
     ----------

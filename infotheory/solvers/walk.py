@@ -13,8 +13,9 @@ from infotheory.solvers.lanczos import SpectralEstimate, spectral_estimate
 
 __all__ = ["collision_entropy", "walk_entropy", "walk_spectrum"]
 
-#: The dense matrix is kept where it takes at most this share of the free memory.
-_SHARE = 0.5
+#: The dense matrix is kept where it takes at most this share of the free memory: making kernels
+#: again costs about twice the time, and a network that trains beside it needs its memory more.
+_SHARE = 0.1
 
 Product = Callable[[np.ndarray], np.ndarray]
 
