@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import itertools
-import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infotheory import checks, ops, registry
-from infotheory.estimate import Estimate, InfotheoryWarning, outside
+from infotheory.estimate import Estimate
 from infotheory.estimators.discrete import (
     Error,
     Table,
@@ -217,19 +216,7 @@ class Counts:
         parts = [np.ascontiguousarray(rows.labels[:, start:end]) for start, end in ends]
         table = Table(rows.counts, tuple(ops.of(part).row_codes(part) for part in parts))
         entry = self._entry
-        found = _estimate(entry, table, self._options)
-        for message in found.diagnostics.get("warnings", ()):
-            warnings.warn(f"{entry.key}: {message}", InfotheoryWarning, stacklevel=outside())
-        return Estimate(
-            found.value,
-            unit=entry.unit,
-            stderr=found.stderr,
-            n=found.n,
-            quantity=entry.quantity,
-            method=entry.method,
-            params=self._options,
-            diagnostics=found.diagnostics,
-        )
+        return entry.completed(_estimate(entry, table, self._options), self._options)
 
     def __repr__(self) -> str:
         return f"<Counts for {self.measure}, n={self.n}>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import inspect
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["AT_CEILING", "Estimate", "InfotheoryWarning", "convert", "outside"]
+__all__ = ["AT_CEILING", "Estimate", "InfotheoryWarning", "aloud", "convert", "outside"]
 
 #: An estimate within 2 % of what its method can say at most is called saturated.
 AT_CEILING = 0.98
@@ -32,6 +33,13 @@ def outside() -> int:
     while frame is not None and frame.f_globals.get("__name__", "").startswith("infotheory."):
         level, frame = level + 1, frame.f_back
     return max(level, 1)
+
+
+def aloud(found: Estimate) -> Estimate:
+    """The estimate, once its warnings have been said to the first caller outside this package."""
+    for message in found.diagnostics.get("warnings", ()):
+        warnings.warn(f"{found.key}: {message}", InfotheoryWarning, stacklevel=outside())
+    return found
 
 
 def convert(value: Any, unit: str, to: str) -> Any:
@@ -117,8 +125,8 @@ class Estimate:
 
     def noting(self, warning: str) -> Estimate:
         """The same estimate with one more warning among its diagnostics."""
-        warnings = (*self.diagnostics.get("warnings", ()), warning)
-        return replace(self, diagnostics={**self.diagnostics, "warnings": warnings})
+        said = (*self.diagnostics.get("warnings", ()), warning)
+        return replace(self, diagnostics={**self.diagnostics, "warnings": said})
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON and tables."""

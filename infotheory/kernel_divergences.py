@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from infotheory import checks, ops
-from infotheory.estimate import Estimate, InfotheoryWarning, outside
+from infotheory.estimate import Estimate, aloud
 from infotheory.estimators.kernels import (
     PRECISIONS,
     log_mean,
@@ -132,7 +131,7 @@ def conditional_divergence(
     )
     within = own[0] - math.log(len(x))
     found = noting_reach(found, within, sigma[0], "x")
-    return _said(noting_sameness(found, [within], sigma[0], "x"))
+    return aloud(noting_sameness(found, [within], sigma[0], "x"))
 
 
 def generalized_cauchy_schwarz(
@@ -206,7 +205,7 @@ def generalized_cauchy_schwarz(
     )
     for place, own in enumerate(within):
         found = noting_reach(found, own, sigma, f"samples[{place}]")
-    return _said(noting_sameness(found, [*within, *products], sigma, "all densities"))
+    return aloud(noting_sameness(found, [*within, *products], sigma, "all densities"))
 
 
 def conditional_cauchy_schwarz_of(log_own: Any, log_hat: Any, log_cross: Any) -> Any:
@@ -216,9 +215,3 @@ def conditional_cauchy_schwarz_of(log_own: Any, log_hat: Any, log_cross: Any) ->
 
 def _log_sum(logs: np.ndarray) -> float:
     return log_mean(logs) + math.log(len(logs))
-
-
-def _said(found: Estimate) -> Estimate:
-    for message in found.diagnostics.get("warnings", ()):
-        warnings.warn(f"{found.key}: {message}", InfotheoryWarning, stacklevel=outside())
-    return found

@@ -7,14 +7,13 @@ import math
 import numbers
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from infotheory import checks, ops, registry
-from infotheory.estimate import Estimate, InfotheoryWarning, outside
+from infotheory.estimate import Estimate, InfotheoryWarning
 from infotheory.estimators import kernel_information, kernels
 
 __all__ = ["KernelSums"]
@@ -206,16 +205,7 @@ class KernelSums:
                 xx - logs[0], yy - logs[1], xy - logs[1], yx - logs[0], self._widths[0]
             )
             found = _DIVERGENCES[key](pair, options)
-        entry = self.measure.entry
-        for message in found.diagnostics.get("warnings", ()):
-            warnings.warn(f"{key}: {message}", InfotheoryWarning, stacklevel=outside())
-        return replace(
-            found,
-            unit=entry.unit,
-            quantity=entry.quantity,
-            method=entry.method,
-            params=options | dict(found.params),
-        )
+        return self.measure.entry.completed(found, options)
 
     def __repr__(self) -> str:
         return f"<KernelSums for {self.measure}, n={self.n}>"

@@ -6,14 +6,13 @@ import functools
 import importlib
 import inspect
 import pkgutil
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from infotheory import checks
-from infotheory.estimate import Estimate, InfotheoryWarning, outside
+from infotheory.estimate import Estimate, aloud
 from infotheory.truth import Truth
 
 __all__ = [
@@ -144,6 +143,18 @@ class Entry:
         alike(**dict(zip(names, samples, strict=True)))
         return samples
 
+    def completed(self, found: Estimate, options: Mapping[str, Any]) -> Estimate:
+        """The estimate with its unit, name and options, whose warnings have been said aloud."""
+        return aloud(
+            replace(
+                found,
+                unit=self.unit,
+                quantity=self.quantity,
+                method=self.method,
+                params={**options, **found.params},
+            )
+        )
+
     @property
     def summary(self) -> str:
         """The first line of the docstring."""
@@ -170,7 +181,6 @@ def estimator(
     The decorated function checks its arrays by `inputs`, names unknown options, completes the
     Estimate with quantity, method and resolved options, and says its warnings aloud.
     """
-    quantity, _, method = key.partition(":")
 
     def register(function: Callable[..., Estimate]) -> Callable[..., Estimate]:
         @functools.wraps(function)
@@ -180,17 +190,7 @@ def estimator(
             samples = made.check(*arrays)
             options = {**made.options, **options}
             found = function(*samples, **options)
-            found = replace(
-                found,
-                unit=unit,
-                n=found.n or len(samples[0]),
-                quantity=quantity,
-                method=method,
-                params=options | dict(found.params),
-            )
-            for message in found.diagnostics.get("warnings", ()):
-                warnings.warn(f"{key}: {message}", InfotheoryWarning, stacklevel=outside())
-            return found
+            return made.completed(replace(found, n=found.n or len(samples[0])), options)
 
         made = Entry(
             key=key,
