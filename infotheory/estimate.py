@@ -44,10 +44,12 @@ def aloud(found: Estimate) -> Estimate:
 
 def convert(value: Any, unit: str, to: str) -> Any:
     """An amount of information, or an array of them, in another unit."""
+    if unit == to:
+        return value
     for name in (unit, to):
         if name not in _NATS_PER:
             raise ValueError(f"only nats and bits convert into each other; got {name!r}.")
-    return value if unit == to else value * _NATS_PER[unit] / _NATS_PER[to]
+    return value * _NATS_PER[unit] / _NATS_PER[to]
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ import numpy as np
 from infotheory import checks
 from infotheory.estimate import Estimate, InfotheoryWarning, convert
 from infotheory.registry import Measure, measure
+from infotheory.widths import pooled
 
 __all__ = ["Interval", "PermutationTest", "confidence_interval", "permutation_test", "repeated"]
 
@@ -87,12 +88,14 @@ def confidence_interval(
     Raises
     ------
     ValueError
-        For a level outside (0, 1), fewer than 20 samples, or what the estimator refuses.
+        For a level outside (0, 1), fewer than 20 samples of any array, or what the estimator
+        refuses.
 
     Notes
     -----
     A bootstrap draws samples twice, and a neighbour method takes the copies for structure;
-    halves without replacement have no copies. The interval covers the noise of sampling, not
+    halves without replacement have no copies. Of samples that are not paired, as a divergence takes
+    them, each is halved by itself. The interval covers the noise of sampling, not
     the bias of the estimator: `n` samples can be confidently wrong. Cost: `subsamples` estimates
     of n / 2 samples.
 
@@ -100,7 +103,9 @@ def confidence_interval(
     ----------
     Politis & Romano, Annals of Statistics 22 (1994) 2031, doi:10.1214/aos/1176325770.
     """
-    chosen, samples, n = _prepared(key, arrays)
+    chosen, samples = _prepared(key, arrays)
+    sizes = [len(x) for x in samples]
+    n = min(sizes)
     checks.number(level, "level", above=0.0)
     if level >= 1:
         raise ValueError(f"level must be below 1; got {level:g}.")
@@ -110,9 +115,15 @@ def confidence_interval(
     estimate = chosen(*samples)
     half = n // 2
 
+    def rows(size: int, generator: np.random.Generator) -> np.ndarray:
+        return np.sort(generator.choice(size, size=size // 2, replace=False))
+
     def one(generator: np.random.Generator) -> float:
-        rows = np.sort(generator.choice(n, size=half, replace=False))
-        return _quietly(chosen, *(x[rows] for x in samples))
+        if chosen.entry.paired:
+            both = rows(n, generator)
+            return _quietly(chosen, *(x[both] for x in samples))
+        apart = [x[rows(len(x), generator)] for x in samples]
+        return _quietly(chosen, *apart)
 
     found = np.array(repeated(one, checks.generator(rng).spawn(subsamples), n_jobs))
     spread = math.sqrt(half / (n - half)) * (found - found.mean())
@@ -129,18 +140,20 @@ def permutation_test(
     rng: int | np.random.Generator = 0,
     n_jobs: int | None = None,
 ) -> PermutationTest:
-    r"""Test of independence: how often permuted pairs give as large an estimate.
+    r"""Test of independence, or of equality: how often chance gives as large an estimate.
 
     .. math:: p = \frac{b + 1}{B + 1}
 
-    where b of B random pairings of the same x and y reach the estimate of the true pairing.
+    where b of B random pairings of the same x and y reach the estimate of the true pairing. For
+    samples that are not paired, as a divergence takes them, b of B random divisions of all
+    samples together into two of the same sizes.
 
     Parameters
     ----------
     key : str or Measure
-        An estimator of two variables, "mutual_information:ksg" for example.
+        An estimator of two variables, "mutual_information:ksg" or "divergence:mmd" for example.
     x, y : arrays
-        Paired samples.
+        The samples that it takes.
     permutations : int
         B. The smallest p is 1 / (B + 1).
     rng : int or Generator
@@ -160,7 +173,7 @@ def permutation_test(
 
     Notes
     -----
-    Exact at any sample size, as long as the samples are exchangeable under independence: not
+    Exact at any sample size, as long as the samples are exchangeable under the hypothesis: not
     for time series. Cost: B + 1 estimates; of KSG (variant 1) less than half of that, because
     the structure of x and of y is found once.
 
@@ -168,25 +181,40 @@ def permutation_test(
     ----------
     Phipson & Smyth (2010), doi:10.2202/1544-6115.1585, section 4 (why p is never 0).
     """
-    chosen, (x, y), n = _prepared(key, (x, y))
+    chosen, (x, y) = _prepared(key, (x, y))
     checks.integer(permutations, "permutations", low=1)
     estimate = chosen(x, y)
-    orders = [each.permutation(n) for each in checks.generator(rng).spawn(permutations)]
-    null = None
-    if chosen.entry.null is not None:
-        options = {**chosen.entry.options, **chosen.options}
-        null = chosen.entry.null(x, y, np.array(orders), **options)
-    if null is None:
-        null = np.array(repeated(lambda order: _quietly(chosen, x, y[order]), orders, n_jobs))
+    chances = checks.generator(rng).spawn(permutations)
+    if chosen.entry.paired:
+        null = _of_pairings(chosen, x, y, [each.permutation(len(y)) for each in chances], n_jobs)
+    else:
+        together = pooled(x, y)
+        orders = [each.permutation(len(together)) for each in chances]
+
+        def divided(order: np.ndarray) -> float:
+            return _quietly(chosen, together[order[: len(x)]], together[order[len(x) :]])
+
+        null = np.array(repeated(divided, orders, n_jobs))
     reached = int((null >= estimate.value).sum())
     return PermutationTest(estimate, null, (reached + 1) / (permutations + 1))
 
 
-def _prepared(key: str | Measure, arrays: tuple[Any, ...]) -> tuple[Measure, list[Any], int]:
+def _of_pairings(
+    chosen: Measure, x: Any, y: Any, orders: list[np.ndarray], n_jobs: int | None
+) -> np.ndarray:
+    """The values with the rows of y in each order, by the quick way of the estimator if any."""
+    if chosen.entry.null is not None:
+        options = {**chosen.entry.options, **chosen.options}
+        found = chosen.entry.null(x, y, np.array(orders), **options)
+        if found is not None:
+            return np.asarray(found)
+    return np.array(repeated(lambda order: _quietly(chosen, x, y[order]), orders, n_jobs))
+
+
+def _prepared(key: str | Measure, arrays: tuple[Any, ...]) -> tuple[Measure, list[Any]]:
     """The measure and its samples as arrays that can be indexed by row."""
     chosen = measure(key)
-    samples = chosen.entry.check(*arrays)
-    return chosen, samples, len(samples[0])
+    return chosen, chosen.entry.check(*arrays)
 
 
 def _quietly(chosen: Measure, *samples: Any) -> float:

@@ -82,3 +82,37 @@ def test_bad_arguments_are_named():
         it.permutation_test("mutual_information:ksg", x, y, permutations=0)
     with pytest.raises(ValueError, match="y must be finite"):
         it.permutation_test("mutual_information:ksg", x, y * np.nan)
+
+
+def test_samples_that_are_not_paired_are_dealt_anew():
+    rng = np.random.default_rng(4)
+    p = []
+    for _ in range(60):
+        x, y = rng.standard_normal((30, 2)), rng.standard_normal((20, 2))
+        test = it.permutation_test("divergence:mmd", x, y, permutations=19, rng=1)
+        assert len(np.unique(test.null)) > 15  # a pairing of y with x would change nothing
+        p.append(test.p)
+    distance = np.abs(np.sort(p) - np.arange(1, 61) / 60).max()
+    assert distance < 1.63 / 60**0.5 + 1 / 20
+    apart = it.permutation_test("divergence:mmd", x, y + 2, permutations=99)
+    assert apart.p == 1 / 100
+    by_tensor = it.permutation_test(
+        it.measure("divergence:mmd"), x.tolist(), y + 2, permutations=99
+    )
+    assert (by_tensor.null == apart.null).all()
+
+
+def test_an_interval_of_samples_that_are_not_paired():
+    rng = np.random.default_rng(5)
+    exact = truth.divergent_normals("kl", 0.0, 1.0, 0.7, 1.69).value
+    covered = 0
+    for _ in range(40):
+        x, y = rng.standard_normal(400), 0.7 + 1.3 * rng.standard_normal(500)
+        key = it.measure("divergence:kl", k=5)
+        found = it.confidence_interval(key, x, y, level=0.8, subsamples=40, rng=1)
+        covered += found.low <= exact <= found.high
+    assert 24 <= covered <= 39  # 3 standard deviations of a binomial with p = .8
+    pure = it.confidence_interval("divergence:mmd", x, y, subsamples=20)
+    assert pure.to("").low == pure.low
+    with pytest.raises(ValueError, match=r"at least 20 samples; got n=7"):
+        it.confidence_interval("divergence:mmd", x, y[:7])
