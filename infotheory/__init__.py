@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # for editors and type checkers alone
+    from infotheory.bottleneck import (
+        Bottleneck,
+        Encoder,
+        bottleneck_coupling,
+        entropy_bounded_information,
+    )
     from infotheory.counts import Counts
+    from infotheory.coupling import Coupling, minimum_entropy_coupling
     from infotheory.distributions import (
         distribution_conditional_mutual_information,
         distribution_entropy,
@@ -48,7 +55,10 @@ if TYPE_CHECKING:  # for editors and type checkers alone
     )
 
 _HOMES = {
+    "Bottleneck": "bottleneck",
     "Counts": "counts",
+    "Coupling": "coupling",
+    "Encoder": "bottleneck",
     "Estimate": "estimate",
     "InfotheoryWarning": "estimate",
     "KernelSums": "kernel_sums",
@@ -60,6 +70,7 @@ _HOMES = {
     "PermutationTest": "uncertainty",
     "Transport": "transport",
     "at": "record.schedule",
+    "bottleneck_coupling": "bottleneck",
     "clusters": "labels",
     "conditional_divergence": "kernel_divergences",
     "conditional_entropy": "verbs",
@@ -71,6 +82,7 @@ _HOMES = {
     "divergence": "verbs",
     "dual_total_correlation": "verbs",
     "entropy": "verbs",
+    "entropy_bounded_information": "bottleneck",
     "every": "record.schedule",
     "f_divergence": "distributions",
     "generalized_cauchy_schwarz": "kernel_divergences",
@@ -78,6 +90,7 @@ _HOMES = {
     "log_spaced": "record.schedule",
     "measure": "registry",
     "methods": "verbs",
+    "minimum_entropy_coupling": "coupling",
     "mutual_information": "verbs",
     "pairwise": "pairs",
     "permutation_test": "uncertainty",
@@ -86,7 +99,10 @@ _HOMES = {
 }
 
 __all__ = [
+    "Bottleneck",
     "Counts",
+    "Coupling",
+    "Encoder",
     "Estimate",
     "InfotheoryWarning",
     "Interval",
@@ -98,6 +114,7 @@ __all__ = [
     "Run",
     "Transport",
     "at",
+    "bottleneck_coupling",
     "clusters",
     "conditional_divergence",
     "conditional_entropy",
@@ -109,6 +126,7 @@ __all__ = [
     "divergence",
     "dual_total_correlation",
     "entropy",
+    "entropy_bounded_information",
     "every",
     "f_divergence",
     "generalized_cauchy_schwarz",
@@ -116,6 +134,7 @@ __all__ = [
     "log_spaced",
     "measure",
     "methods",
+    "minimum_entropy_coupling",
     "mutual_information",
     "pairwise",
     "permutation_test",

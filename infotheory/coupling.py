@@ -229,8 +229,6 @@ def _greedy(whole: list[list[int]]) -> dict[tuple[int, ...], int]:
 def _meet(whole: list[list[int]]) -> list[int]:
     """The greatest distribution below all marginals in the order of majorisation."""
     longest = max(map(len, whole))
-    sums = [
-        itertools.accumulate(sorted(p, reverse=True) + [0] * (longest - len(p))) for p in whole
-    ]
+    sums = [itertools.accumulate(sorted(p, reverse=True) + [0] * (longest - len(p))) for p in whole]
     least = [min(at) for at in zip(*sums, strict=True)]
     return [after - before for before, after in itertools.pairwise([0, *least])]

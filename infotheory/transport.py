@@ -14,35 +14,25 @@ import numpy as np
 
 from infotheory import checks, ops
 from infotheory.estimate import InfotheoryWarning, outside
-from infotheory.solvers.dual import quasi_newton
 from infotheory.solvers.feasible import refuse_infeasible
-from infotheory.solvers.newton import newton
-from infotheory.solvers.sinkhorn import (
-    Problem,
-    State,
-    relaxed_sweeps,
-    repaired,
-    scalings,
-    stages,
-    sweep,
+from infotheory.solvers.policy import SOLVERS, solve
+from infotheory.solvers.sinkhorn import Problem
+from infotheory.solvers.sources import (
+    arrays_of,
+    checked,
+    finite_range,
+    host,
+    mean_cost,
+    restricted,
+    scaled,
+    shape_of,
+    transposed,
 )
 
-__all__ = ["Transport", "sinkhorn"]
+__all__ = ["SOLVERS", "Transport", "sinkhorn", "uniform_transport"]
 
-SOLVERS = ("auto", "sinkhorn", "newton", "newton_sparse", "dual")
 #: How far the sums of both weights may differ, relatively.
 SAME_MASS = 1e-6
-#: Plans of more entries than this are not made dense by "auto", whatever memory there is.
-LARGEST_DENSE = 1 << 28
-#: Costs that span more regularisations than this are approached in stages.
-NEAR = 300.0
-#: At a stage before the last, sweeps, and the error that is good enough.
-STAGE_SWEEPS, STAGE_ERROR = 3, 0.1
-#: Scalings cost less than Newton steps as long as they are fewer.
-AFFORDABLE = 60
-#: Entries for each row in the Hessian of the sparse Newton method as published, which was found
-#: to need six times the rows, and the sweeps before it.
-ENTRIES, WARM_UP = 6.0, 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +93,9 @@ class Transport:
         a, b = self._weights
         mass = float(a.sum())
         reg = self.params["reg"]
-        engine = ops.of(*_arrays(self._source))
+        engine = ops.of(*arrays_of(self._source))
         rows_kept, columns_kept = a > 0, b > 0
-        source = _restricted(self._source, rows_kept, columns_kept)
+        source = restricted(self._source, rows_kept, columns_kept)
         a, b = a[rows_kept], b[columns_kept]
         above = self.potentials[0][rows_kept] + reg * np.log(a)
         beside = self.potentials[1][columns_kept] + reg * np.log(b)
@@ -236,10 +226,10 @@ def sinkhorn(
     most = checks.integer(max_iterations, "max_iterations", low=1)
     checks.choice(reg_scale, "reg_scale", (None, "mean"))
     params = {"reg_scale": reg_scale, "tol": tol, "max_iterations": most, "solver": solver}
-    source = _checked_source(x, y, cost)
+    source = checked(x, y, cost)
     if not isinstance(source, tuple) and source.ndim == 3:
         return _batch(source, a, b, reg, params, potentials)
-    n, m = _shape(source)
+    n, m = shape_of(source)
     a, b = _weights(a, n, "a"), _weights(b, m, "b")
     b = _same_mass(a, b)
     start = None if potentials is None else _start(potentials, n, m)
@@ -247,6 +237,28 @@ def sinkhorn(
     if not found.converged:
         _warn([found])
     return found
+
+
+def uniform_transport(
+    source: Any,
+    *,
+    reg: float,
+    tol: float = 1e-9,
+    max_iterations: int = 10_000,
+    solver: str = "auto",
+) -> Transport:
+    """What `sinkhorn` finds for uniform weights, of checked points or costs, without a warning.
+
+    For callers who say in their own result that it did not converge.
+    """
+    n, m = shape_of(source)
+    params = {
+        "reg_scale": None,
+        "tol": tol,
+        "max_iterations": max_iterations,
+        "solver": solver,
+    }
+    return _solved(source, np.full(n, 1 / n), np.full(m, 1 / m), reg, params, None)
 
 
 def _solved(
@@ -259,11 +271,11 @@ def _solved(
 ) -> Transport:
     """The transport of weights that may be zero, which are left out and filled in afterwards."""
     rows, columns = a > 0, b > 0
-    inner = _restricted(source, rows, columns)
+    inner = restricted(source, rows, columns)
     mass = float(a.sum())
-    low, high, forbidden = _range(inner)
+    low, high, forbidden = finite_range(inner)
     if params["reg_scale"] == "mean":
-        reg = _scaled_reg(reg, inner)
+        reg = scaled(reg, inner)
     if forbidden:
         refuse_infeasible(inner, a[rows], b[columns])
     if not math.isfinite(max(abs(low), abs(high)) / reg):
@@ -274,16 +286,20 @@ def _solved(
     # The shorter side carries the unknown potential.
     swapped = len(a[rows]) < len(b[columns])
     weights = [a[rows] / mass, b[columns] / mass]
-    problem = Problem(
-        ops.of(*_arrays(inner)),
-        _transposed(inner) if swapped else inner,
-        *(reversed(weights) if swapped else weights),
-        reg,
-    )
-    first = None
+    first, second = reversed(weights) if swapped else weights
+    engine = ops.of(*arrays_of(inner))
+    problem = Problem(engine, transposed(inner) if swapped else inner, first, second, reg)
+    known = None
     if start is not None:
-        first = start[: len(a)][rows] if swapped else start[len(a) :][columns]
-    state = _run(problem, params, high - low, first)
+        known = start[: len(a)][rows] if swapped else start[len(a) :][columns]
+    state = solve(
+        problem,
+        params["solver"],
+        params["tol"],
+        params["max_iterations"],
+        spread=high - low,
+        potential=known,
+    )
     f, g = state.minima, state.potential
     if swapped:
         f, g = g, f
@@ -292,64 +308,6 @@ def _solved(
     shift = float(np.dot(g, weights[1]) - np.dot(f, weights[0])) / 2
     f, g = f + shift, g - shift
     return _transport(source, a, b, reg, params, _filled(source, a, b, f, g, reg), problem.path)
-
-
-def _run(
-    problem: Problem, params: dict[str, Any], spread: float, first: np.ndarray | None
-) -> State:
-    """From any start to the tolerance: stages of the regularisation, then the solver."""
-    solver, tol, most = params["solver"], params["tol"], params["max_iterations"]
-    _make_room(problem, solver)
-    reg, streamed = problem.reg, problem.room is None
-    potential = np.zeros(len(problem.b)) if first is None else first
-    if first is None and spread / reg > NEAR:
-        for stage in stages(problem, spread / 4):
-            state = problem.state(potential, stage)
-            for _ in range(STAGE_SWEEPS):
-                state = sweep(problem, state, stage)
-            problem.note("sinkhorn", STAGE_SWEEPS)
-            if not streamed and solver not in ("sinkhorn", "dual"):
-                state = newton(problem, state, stage, STAGE_ERROR, 20)
-            potential = state.potential
-    state = repaired(problem, problem.state(potential, reg), reg)
-
-    def left() -> int:
-        return max(most - sum(count for _, count in problem.path), 0)
-
-    if streamed:
-        return relaxed_sweeps(problem, state, reg, tol, left())
-    if solver == "dual":
-        return quasi_newton(problem, state, reg, tol, left())
-    if solver == "newton_sparse":
-        warm = min(WARM_UP, left())
-        state = relaxed_sweeps(problem, state, reg, tol, warm)
-        state = newton(problem, state, reg, tol, left(), entries=ENTRIES, name="newton_sparse")
-    if solver == "auto":
-        state = scalings(problem, state, tol, left(), AFFORDABLE)
-    if solver in ("auto", "newton"):
-        state = newton(problem, state, reg, tol, left())
-    if solver != "newton":
-        state = scalings(problem, state, tol, left())
-    return state
-
-
-def _make_room(problem: Problem, solver: str) -> None:
-    """A second matrix, and the costs as the first, where both fit into memory."""
-    if not isinstance(problem.source, tuple):
-        problem.room = problem.engine.matrix_room(problem.source)
-        return
-    n, m = len(problem.a), len(problem.b)
-    needed, free = 16 * n * m, problem.engine.free_memory(problem.source[0])
-    fits = needed < 0.8 * free
-    if solver in ("auto", "sinkhorn") and (not fits or n * m > LARGEST_DENSE):
-        return
-    if not fits:
-        raise MemoryError(
-            f"solver {solver!r} needs {needed / 1e9:.3g} GB for {n} x {m} points, and "
-            f"{free / 1e9:.3g} GB are free; solver='sinkhorn' streams them."
-        )
-    problem.source = problem.engine.squared_distances(*problem.source)
-    problem.room = problem.engine.matrix_room(problem.source)
 
 
 def _transport(
@@ -362,18 +320,32 @@ def _transport(
     path: list[tuple[str, int]],
 ) -> Transport:
     """What the potentials are worth, by one more pass over the costs."""
-    f, g = potentials
-    mass = float(a.sum())
     with np.errstate(divide="ignore"):
-        above, beside = f + reg * np.log(a), g + reg * np.log(b)
-    rows, columns, cost = ops.of(*_arrays(source)).plan_sums(source, above, beside, reg)
+        above, beside = potentials[0] + reg * np.log(a), potentials[1] + reg * np.log(b)
+    sums = ops.of(*arrays_of(source)).plan_sums(source, above, beside, reg)
+    return _described(source, a, b, reg, params, potentials, path, sums)
+
+
+def _described(
+    source: Any,
+    a: np.ndarray,
+    b: np.ndarray,
+    reg: float,
+    params: dict[str, Any],
+    potentials: tuple[np.ndarray, np.ndarray],
+    path: list[tuple[str, int]],
+    sums: tuple[np.ndarray, np.ndarray, float],
+) -> Transport:
+    """The result, from sums of the plan's rows and columns and its cost."""
+    (f, g), (rows, columns, cost) = potentials, sums
+    mass = float(a.sum())
     error = float(np.abs(rows - a).sum() + np.abs(columns - b).sum()) / mass
-    positive_a, positive_b = a > 0, b > 0
-    dual = float(f[positive_a] @ a[positive_a] + g[positive_b] @ b[positive_b])
+    # Where a weight is zero a potential may be infinite, and has no part.
+    kept_f, kept_g = np.where(a > 0, f, 0.0), np.where(b > 0, g, 0.0)
     return Transport(
         cost=cost,
-        value=float(f[positive_a] @ rows[positive_a] + g[positive_b] @ columns[positive_b]),
-        lower=dual + reg * (mass - float(rows.sum())),
+        value=float(kept_f @ rows + kept_g @ columns),
+        lower=float(kept_f @ a + kept_g @ b) + reg * (mass - float(rows.sum())),
         potentials=potentials,
         marginal_error=error,
         iterations=sum(count for _, count in path),
@@ -394,12 +366,12 @@ def _filled(
     rows, columns = a > 0, b > 0
     all_f, all_g = np.empty(len(a)), np.empty(len(b))
     all_f[rows], all_g[columns] = f, g
-    engine = ops.of(*_arrays(source))
+    engine = ops.of(*arrays_of(source))
     if not rows.all():
-        empty = _restricted(source, ~rows, columns)
+        empty = restricted(source, ~rows, columns)
         all_f[~rows], _ = engine.soft_minimum(empty, g + reg * np.log(b[columns]), reg)
     if not columns.all():
-        empty = _transposed(_restricted(source, rows, ~columns))
+        empty = transposed(restricted(source, rows, ~columns))
         all_g[~columns], _ = engine.soft_minimum(empty, f + reg * np.log(a[rows]), reg)
     return all_f, all_g
 
@@ -416,35 +388,32 @@ def _batch(
         if given is None or np.ndim(given) == 1:
             sides.append(np.tile(_weights(given, size, name), (count, 1)))
             continue
-        given = _host(checks.real(given, name)).astype(np.float64)
+        given = host(checks.real(given, name)).astype(np.float64)
         if given.shape != (count, size):
             raise ValueError(f"{name} must have shape {(count, size)}; got {given.shape}.")
         sides.append(np.stack([_weights(row, size, name) for row in given]))
     a, b = sides
     b = np.stack([_same_mass(*pair) for pair in zip(a, b, strict=True)])
     mass = a.sum(axis=1, keepdims=True)
-    scale = np.array([_mean_cost(c) for c in costs]) if params["reg_scale"] == "mean" else 1.0
+    scale = np.array([mean_cost(c) for c in costs]) if params["reg_scale"] == "mean" else 1.0
     regs = np.broadcast_to(reg * scale, count).astype(np.float64)
     spare = (a > 0).all(axis=1) & (b > 0).all(axis=1) & (regs > 0)
-    spare &= np.array([not _range(cost)[2] for cost in costs])
+    spare &= np.isfinite(host(costs).max(axis=(1, 2)))
     solved: dict[int, Transport] = {}
     place = np.flatnonzero(spare)
     if place.size and params["solver"] in ("auto", "sinkhorn"):
         chosen = costs if len(place) == count else costs[place]
         shares = (a / mass)[place], (b / mass)[place]
         most = min(params["max_iterations"], 2000)
-        g, steps, good = ops.of(costs).transport_batch(
+        f, g, *sums, cost, steps = ops.of(costs).transport_batch(
             chosen, *shares, regs[place], 0.5 * params["tol"], most
         )
-        for k in np.flatnonzero(good):
-            i = int(place[k])
-            potential = (g[k] - np.log(shares[1][k])) * regs[i]
-            f, _ = ops.of(costs).soft_minimum(
-                costs[i], potential + regs[i] * np.log(shares[1][k]), float(regs[i])
-            )
-            f = f - regs[i] * math.log(float(mass[i, 0]))
+        for k, i in enumerate(place.tolist()):
+            size, scale = float(mass[i, 0]), float(regs[i])
+            pair = scale * (f[k] - math.log(size)), scale * g[k]
+            parts = size * sums[0][k], size * sums[1][k], size * float(cost[k])
             path = [("sinkhorn", int(steps[k]))]
-            found = _transport(costs[i], a[i], b[i], float(regs[i]), params, (f, potential), path)
+            found = _described(costs[i], a[i], b[i], scale, params, pair, path, parts)
             if found.converged:
                 solved[i] = found
     for i in range(count):
@@ -469,30 +438,14 @@ def _warn(open_ones: list[Transport]) -> None:
     )
 
 
-def _checked_source(x: Any, y: Any, cost: Any) -> Any:
-    if cost is not None:
-        if x is not None or y is not None:
-            raise ValueError("cost must be None where points x and y are given.")
-        return checks.costs(cost, "cost")
-    if x is None or y is None:
-        raise ValueError("x and y must both be given, or cost instead of them.")
-    x, y = checks.real(x, "x"), checks.real(y, "y")
-    checks.same_columns(x=x, y=y)
-    x, y = (p.double() if checks.is_tensor(p) else p.astype(np.float64) for p in (x, y))
-    largest = max(float(abs(x).max()), float(abs(y).max()))
-    if largest > 1e150:
-        raise ValueError(
-            f"x and y must be below 1e150 in size, or squared distances overflow; got {largest:g}."
-        )
-    return x, y
-
-
 def _weights(given: Any, size: int, name: str) -> np.ndarray:
     if given is None:
         return np.full(size, 1.0 / size)
-    weights = _host(checks.line(given, name))[:, 0].astype(np.float64)
+    weights = host(checks.line(given, name))[:, 0].astype(np.float64)
     if len(weights) != size:
-        raise ValueError(f"{name} must have {size} weights, one for each point; got {len(weights)}.")
+        raise ValueError(
+            f"{name} must have {size} weights, one for each point; got {len(weights)}."
+        )
     if (weights < 0).any():
         raise ValueError(f"{name} must not be negative; got {weights.min():g}.")
     total = float(weights.sum())
@@ -502,7 +455,7 @@ def _weights(given: Any, size: int, name: str) -> np.ndarray:
 
 
 def _same_mass(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """b with the sum of a, where the difference is no more than rounding."""
+    """B with the sum of a, where the difference is no more than rounding."""
     first, second = float(a.sum()), float(b.sum())
     if abs(first - second) > SAME_MASS * max(first, second):
         raise ValueError(
@@ -517,73 +470,10 @@ def _start(potentials: Any, n: int, m: int) -> np.ndarray:
         f, g = potentials
     except (TypeError, ValueError):
         raise ValueError("potentials must be a pair of arrays (f, g).") from None
-    pair = [
-        _host(checks.line(part, "potentials"))[:, 0].astype(np.float64) for part in (f, g)
-    ]
+    pair = [host(checks.line(part, "potentials"))[:, 0].astype(np.float64) for part in (f, g)]
     if (len(pair[0]), len(pair[1])) != (n, m):
         raise ValueError(
             f"potentials must have shapes ({n},) and ({m},); got ({len(pair[0])},) and "
             f"({len(pair[1])},)."
         )
     return np.concatenate(pair)
-
-
-def _scaled_reg(reg: float, source: Any) -> float:
-    mean = _mean_cost(source)
-    if not 0 < reg * mean < math.inf:
-        raise ValueError(f"reg_scale='mean' needs a mean cost above 0; got {mean:g}.")
-    return reg * mean
-
-
-def _mean_cost(source: Any) -> float:
-    if isinstance(source, tuple):
-        x, y = map(_host, source)
-        gap = x.mean(axis=0) - y.mean(axis=0)
-        return float(x.var(axis=0).sum() + y.var(axis=0).sum() + gap @ gap)
-    cost = _host(source)
-    return float(cost.mean() if np.isfinite(cost.max()) else cost[np.isfinite(cost)].mean())
-
-
-def _range(source: Any) -> tuple[float, float, bool]:
-    """Smallest and largest finite cost, of points a bound, and whether a cell is forbidden."""
-    if isinstance(source, tuple):
-        x, y = map(_host, source)
-        centre = x.mean(axis=0)
-        longest = sum(math.sqrt(float(np.square(p - centre).sum(axis=1).max())) for p in (x, y))
-        return 0.0, longest**2, False
-    cost = _host(source)
-    low, high = float(cost.min()), float(cost.max())
-    if not math.isinf(high):
-        return low, high, False
-    finite = cost[np.isfinite(cost)]
-    return (float(finite.min()), float(finite.max()), True) if finite.size else (0.0, 0.0, True)
-
-
-def _restricted(source: Any, rows: np.ndarray, columns: np.ndarray) -> Any:
-    """Some rows and columns of the costs; the costs themselves where it is all."""
-    if rows.all() and columns.all():
-        return source
-    if isinstance(source, tuple):
-        return source[0][rows], source[1][columns]
-    part = source[rows][:, columns]
-    return part.contiguous() if checks.is_tensor(part) else np.ascontiguousarray(part)
-
-
-def _transposed(source: Any) -> Any:
-    if isinstance(source, tuple):
-        return source[1], source[0]
-    return source.T.contiguous() if checks.is_tensor(source) else np.ascontiguousarray(source.T)
-
-
-def _shape(source: Any) -> tuple[int, int]:
-    if isinstance(source, tuple):
-        return len(source[0]), len(source[1])
-    return source.shape[0], source.shape[1]
-
-
-def _arrays(source: Any) -> tuple[Any, ...]:
-    return source if isinstance(source, tuple) else (source,)
-
-
-def _host(x: Any) -> np.ndarray:
-    return x.cpu().numpy() if checks.is_tensor(x) else x

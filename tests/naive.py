@@ -1,6 +1,7 @@
 """Each primitive once more, straight from its definition, in plain Python or numpy."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -168,3 +169,20 @@ def distance_quantile(rows, quantile):
         math.dist(a, b) for i, a in enumerate(rows) for b in rows[:i] if math.dist(a, b) > 0
     )
     return found[max(1, math.ceil(quantile * len(found))) - 1]
+
+
+def cost_on_a_line(x, y, order):
+    """The mean of |difference|^order of quantiles: one sample fills the other in order."""
+    x, y = sorted(map(float, x)), sorted(map(float, y))
+    left, right = Fraction(1, len(x)), Fraction(1, len(y))
+    i = j = 0
+    total = 0.0
+    while i < len(x) and j < len(y):
+        moved = min(left, right)
+        total += float(moved) * abs(x[i] - y[j]) ** order
+        left, right = left - moved, right - moved
+        if left == 0:
+            i, left = i + 1, Fraction(1, len(x))
+        if right == 0:
+            j, right = j + 1, Fraction(1, len(y))
+    return total

@@ -123,6 +123,7 @@ def test_every_loss_is_an_estimator_that_says_so():
     said = {entry.key for entry in registry.entries() if entry.differentiable}
     assert said == {
         "divergence:cauchy_schwarz",
+        "divergence:sinkhorn",
         "entropy:diffusion",
         "entropy:matrix_renyi",
         "mutual_information:cauchy_schwarz",

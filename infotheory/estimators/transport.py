@@ -43,7 +43,7 @@ _SHORTEST = 1e-12
     paired=False,
 )
 def wasserstein_divergence(x: Any, y: Any, *, order: float = 2.0) -> Estimate:
-    r"""Wasserstein distance W_p of two samples, exactly: the cheapest way of moving one to the other.
+    r"""Wasserstein distance W_p of two samples, the least cost of moving one to the other.
 
     .. math:: W_p = \Bigl( \min_{P \ge 0} \sum_{ij} P_{ij} \, |x_i - y_j|^p \Bigr)^{1/p},
         \qquad \sum_j P_{ij} = \tfrac1n, \quad \sum_i P_{ij} = \tfrac1m
@@ -253,8 +253,9 @@ def _programmed_cost(costs: np.ndarray) -> float:
     except ImportError:
         raise ImportError(
             f"samples of unequal number, {costs.shape[0]} and {costs.shape[1]}, in several "
-            f"dimensions need POT for their exact distance: pip install 'infotheory-torch[transport]'. "
-            f"Without it: equally many samples, or method='sliced_wasserstein' or 'sinkhorn'."
+            f"dimensions need POT for their exact distance, pip install "
+            f"'infotheory-torch[transport]'; without it, equally many samples, or "
+            f"method='sliced_wasserstein' or 'sinkhorn'."
         ) from None
     n, m = costs.shape
     found, log = ot.emd2(np.full(n, 1 / n), np.full(m, 1 / m), costs, numItermax=10**9, log=True)

@@ -237,12 +237,12 @@ class Engine(Protocol):
         excess: tuple[np.ndarray, np.ndarray],
         weights: tuple[np.ndarray, np.ndarray],
     ) -> float:
-        """sum C Q + reg sum Q ln(Q / (a b)) of Q = P + (the product of the two excesses)."""
+        """Sum C Q + reg sum Q ln(Q / (a b)) of Q = P + (the product of the two excesses)."""
 
     def scaling_step(
         self, kernel: Any, v: np.ndarray, u: np.ndarray, weights: np.ndarray, relaxation: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """s = K v, then w = u (weights / (s u))^relaxation, and K' w."""
+        """S = K v, then w = u (weights / (s u))^relaxation, and K' w."""
 
     def plan_product(self, plan: Any, vector: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """(m,) P' diag(weights) P vector, of a matrix or of what `sparse_plan` gave."""
@@ -266,8 +266,11 @@ class Engine(Protocol):
 
     def transport_batch(
         self, costs: Any, a: np.ndarray, b: np.ndarray, reg: np.ndarray, tol: float, most: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of many small problems: (B, m) g / reg + ln b, (B,) iterations, (B,) converged."""
+    ) -> tuple[np.ndarray, ...]:
+        """Of B small problems f and g / reg, sums of rows and columns, costs, iterations.
+
+        Costs have shape (B, n, m), weights (B, n) and (B, m), regularisations (B,).
+        """
 
 
 def of(*arrays: Any) -> Engine:

@@ -13,10 +13,19 @@ import numpy as np
 from scipy.stats import rankdata
 
 from infotheory.ops import MixtureLogSums, Neighbours, ranges
-from infotheory.ops.kernels import crossing, kernel_sums, mixture, pair_distances, permuted, rows, transport
+from infotheory.ops.kernels import (
+    crossing,
+    kernel_sums,
+    mixture,
+    pair_distances,
+    permuted,
+    rows,
+    transport,
+)
 from infotheory.ops.kernels import gram as matrices
 from infotheory.ops.kernels import neighbours as neighbour_kernels
 from infotheory.ops.kernels import slices as on_lines
+from infotheory.ops.kernels import transport_batch as transport_batches
 
 Primitive = TypeVar("Primitive", bound=Callable[..., Any])
 
@@ -183,9 +192,7 @@ def sliced_costs(x: Any, y: Any, directions: np.ndarray, order: float) -> np.nda
     return on_lines.sliced_costs(x, y, directions, order)
 
 
-def slice_slope(
-    x: Any, y: Any, direction: np.ndarray, order: float
-) -> tuple[float, np.ndarray]:
+def slice_slope(x: Any, y: Any, direction: np.ndarray, order: float) -> tuple[float, np.ndarray]:
     return on_lines.slice_slope(x, y, direction, order)
 
 
@@ -269,8 +276,8 @@ def sparse_plan(plan: Any, rows: np.ndarray, columns: np.ndarray, share: float) 
 @_leaving_torch_its_threads
 def transport_batch(
     costs: Any, a: np.ndarray, b: np.ndarray, reg: np.ndarray, tol: float, most: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return transport.batch(costs, a, b, reg, tol, most)
+) -> tuple[np.ndarray, ...]:
+    return transport_batches.batch(costs, a, b, reg, tol, most)
 
 
 def threads() -> int:

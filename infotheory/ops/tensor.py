@@ -16,8 +16,8 @@ from infotheory.ops import (
     tensor_kernel_sums,
     tensor_mixture,
     tensor_rows,
-    tensor_transport,
     tensor_slices,
+    tensor_transport,
 )
 from infotheory.ops import tensor_neighbours as neighbour_tiles
 
@@ -173,13 +173,13 @@ def kernel_product(x: Any, vectors: np.ndarray, *, precision: str = "double") ->
 
 
 def sliced_costs(x: Any, y: Any, directions: np.ndarray, order: float) -> np.ndarray:
-    return tensor_slices.sliced_costs(*_tensors([x, y]), directions, order)
+    return tensor_slices.sliced_costs(_tensor(x), _tensor(y), directions, order)
 
 
 def slice_slope(
     x: Any, y: Any, direction: np.ndarray, order: float
 ) -> tuple[float, np.ndarray]:
-    return tensor_slices.slice_slope(*_tensors([x, y]), direction, order)
+    return tensor_slices.slice_slope(_tensor(x), _tensor(y), direction, order)
 
 
 def free_memory(x: Any) -> int:
@@ -249,7 +249,7 @@ def sparse_plan(plan: Any, rows: np.ndarray, columns: np.ndarray, share: float) 
 
 def transport_batch(
     costs: Any, a: np.ndarray, b: np.ndarray, reg: np.ndarray, tol: float, most: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, ...]:
     return tensor_transport.transport_batch(torch.as_tensor(costs), a, b, reg, tol, most)
 
 
@@ -265,6 +265,10 @@ def _rank_of_column(column: torch.Tensor) -> torch.Tensor:
     _, place, counts = torch.unique(column, return_inverse=True, return_counts=True)
     last = counts.cumsum(0).double()
     return (last - (counts - 1) / 2)[place]
+
+
+def _tensor(x: Any) -> torch.Tensor:
+    return torch.as_tensor(x).double()
 
 
 def _tensors(parts: Sequence[Any]) -> list[torch.Tensor]:

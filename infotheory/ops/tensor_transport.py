@@ -128,7 +128,7 @@ def plan_product(plan: Tensor, vector: np.ndarray, weights: np.ndarray) -> np.nd
 def plan_squares(plan: Tensor, weights: np.ndarray) -> np.ndarray:
     """sum_i weights_i P_ij^2."""
     total = plan.new_zeros(plan.shape[1])
-    for start, stop in stretches(*plan.shape, plan.device.type):
+    for start, stop in stretches(len(plan), plan.shape[1], plan.device.type):
         total += _vector(weights[start:stop], plan.device) @ plan[start:stop].square()
     found: np.ndarray = total.cpu().numpy()
     return found
@@ -149,29 +149,28 @@ def plan_quantile(plan: Tensor, quantile: float) -> float:
 
 def transport_batch(
     costs: Tensor, a: np.ndarray, b: np.ndarray, reg: np.ndarray, tol: float, most: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As `ops.kernels.transport.batch`: sweeps of all problems together, in the log domain."""
+) -> tuple[np.ndarray, ...]:
+    """As `ops.kernels.transport_batch.batch`: log-domain sweeps of all problems together."""
     device = costs.device
     scaled = costs / _vector(reg, device)[:, None, None]
     rows, columns = _vector(a, device), _vector(b, device)
     potential = columns.log()
     iterations = np.full(len(costs), most)
-    converged = np.zeros(len(costs), dtype=bool)
     for step in range(1, most + 1):
         terms = potential[:, None, :] - scaled
         minima = -terms.logsumexp(dim=2)
         sums = (rows.log()[:, :, None] + minima[:, :, None] + terms).logsumexp(dim=1)
-        done = ((sums.exp() - columns).abs().sum(dim=1) <= tol).cpu().numpy()
-        iterations[done & ~converged] = step
-        converged |= done
-        if converged.all():
-            break
-        potential = torch.where(
-            torch.from_numpy(converged).to(device)[:, None],
-            potential,
-            potential + columns.log() - sums,
+        still = (sums.exp() - columns).abs().sum(dim=1, keepdim=True) > tol
+        iterations[~still[:, 0].cpu().numpy()] = np.minimum(
+            iterations[~still[:, 0].cpu().numpy()], step
         )
-    return potential.cpu().numpy(), iterations, converged
+        if not bool(still.any()) or step == most:
+            break
+        potential = torch.where(still, potential + columns.log() - sums, potential)
+    plans = (rows.log()[:, :, None] + minima[:, :, None] + terms).exp()
+    found = (minima, potential - columns.log(), plans.sum(dim=2), plans.sum(dim=1))
+    cost = (plans * costs).sum(dim=(1, 2))
+    return *(part.cpu().numpy() for part in (*found, cost)), iterations
 
 
 def _device(source: Any) -> torch.device:

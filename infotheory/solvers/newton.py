@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from scipy.linalg import cho_factor, cho_solve
 
 from infotheory.solvers.sinkhorn import Problem, State, repaired
@@ -23,7 +22,7 @@ DROPPED = 0.01
 #: Above this share of entries a matrix is faster than its list.
 DENSE = 0.3
 #: Up to so many columns a factorisation is faster than iterations.
-SMALL = 500
+SMALL = 100
 #: Steps of conjugate gradients before a factorisation is preferred.
 MOST_PRODUCTS = 300
 STEPS = (1.0, 0.5, 0.25, 0.1)

@@ -1,4 +1,4 @@
-"""Entropic optimal transport by alternate scalings, with weights, costs and kernel of any engine."""
+"""Entropic optimal transport by alternate scalings, plain or relaxed, with either engine."""
 
 from __future__ import annotations
 
@@ -187,9 +187,7 @@ def scalings(
         u, v = np.ones(len(a)), b / state.columns
         error, hopeless = state.error, False
         for _ in range(most - done):
-            sums, u_new, columns = engine.scaling_step(
-                problem.room, v, u, a, relaxation.value
-            )
+            sums, u_new, columns = engine.scaling_step(problem.room, v, u, a, relaxation.value)
             rows_error = float(np.abs(u * sums - a).sum())
             u = u_new
             error = rows_error + float(np.abs(v * columns - b).sum())
@@ -218,7 +216,7 @@ def _relaxed(v: np.ndarray, wanted: np.ndarray, relaxation: float) -> np.ndarray
 
 def _predicted(relaxation: _Relaxation, error: float, tol: float) -> float:
     """How many more iterations the rate of plain scalings promises to relaxed ones."""
-    if not 0.0 < relaxation.rate:
+    if not relaxation.rate > 0.0:
         return 0.0
     rate = min(relaxation.rate, 1 - 1e-9)
     rate = max(2 / (1 + math.sqrt(1 - rate)) - 1, 0.1)

@@ -43,7 +43,7 @@ def transported_normals(
         if reg is None or not reg > 0:
             raise ValueError(f"reg must be a number above 0; got {reg!r}.")
         of = _entropic if kind == "entropic" else _debiased
-        value = of(gap, *spreads, reg)
+        value = of(gap, spreads[0], spreads[1], reg)
     else:
         value = math.sqrt(_SQUARES[kind](gap, *spreads))
 
@@ -55,7 +55,7 @@ def transported_normals(
     told = [f"N({m.tolist()}, {c.tolist()})" for m, c in zip(means, spreads, strict=True)]
     named = kind if reg is None else f"{kind} of reg {reg:g}"
     source = _GELBRICH if reg is None else _JANATI
-    options = {} if reg is None else {"reg": reg, "reg_scale": None}
+    options: dict[str, Any] = {} if reg is None else {"reg": reg, "reg_scale": None}
     if kind == "max_sliced_wasserstein":
         options = {"maximum": True}
     return Truth(f"{named}, {told[0]} and {told[1]}", value, sample, source, options, n)
@@ -72,10 +72,11 @@ def dependent_normals_by_transport(
     joint, apart = np.array([[1.0, correlation], [correlation, 1.0]]), np.eye(2)
     gap = np.zeros(2)
     if reg is None:
-        value, options = _bures(gap, joint, apart), {"solver": "exact"}
+        value = _bures(gap, joint, apart)
+        options: dict[str, Any] = {"solver": "exact"}
     else:
         value = _debiased(gap, joint, apart, reg)
-        options = {"solver": "sinkhorn", "reg": reg}
+        options = {"solver": "sinkhorn", "reg": reg / 4}  # in parts of the mean cost
 
     def sample(n: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         x, y = np.split(draw_normals(joint, n, rng), 2, axis=1)
@@ -97,7 +98,7 @@ def _bures(gap: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _trace_apart(first: np.ndarray, second: np.ndarray, floor: float) -> float:
-    """tr A + tr B - tr D, with D the root of 4 A^1/2 B A^1/2 + floor^2."""
+    """Tr A + tr B - tr D, with D the root of 4 A^1/2 B A^1/2 + floor^2."""
     roots = _roots(first, second, floor)
     return float(np.trace(first) + np.trace(second) - roots.sum())
 

@@ -18,7 +18,6 @@ from infotheory.ops.kernels.exponential import exp_negative
 
 __all__ = [
     "SparsePlan",
-    "batch",
     "plan_gram",
     "plan_product",
     "plan_squares",
@@ -193,22 +192,6 @@ def plan_gram(plan: Any, weights: np.ndarray) -> np.ndarray:
         return (matrix.T @ matrix).toarray()
     scaled = plan * np.sqrt(weights)[:, None]
     return scaled.T @ scaled
-
-
-def batch(
-    costs: np.ndarray, a: np.ndarray, b: np.ndarray, reg: np.ndarray, tol: float, most: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Potentials g, with ln b in them and in units of reg, of many small problems side by side.
-
-    Each is solved by scalings, absorbed where they grow; also the iterations, and whether the
-    marginals are within the tolerance.
-    """
-    problems, _, m = costs.shape
-    potentials = np.empty((problems, m))
-    iterations = np.empty(problems, dtype=np.int64)
-    converged = np.empty(problems, dtype=np.bool_)
-    _batch(costs, a, b, reg, tol, most, potentials, iterations, converged)
-    return potentials, iterations, converged
 
 
 def _parts(source: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -388,9 +371,7 @@ def _dense_step(kernel, v, u, weights, relaxation, sums, scaled, partial):
             for r in range(i, i + ROWS):
                 old = 1.0 if plain else u[r]
                 scaled[r] = _scaled(sums[r], old, weights[r], relaxation)
-            _add_rows(
-                k0, k1, k2, k3, scaled[i], scaled[i + 1], scaled[i + 2], scaled[i + 3], out
-            )
+            _add_rows(k0, k1, k2, k3, scaled[i], scaled[i + 1], scaled[i + 2], scaled[i + 3], out)
             i += ROWS
         for r in range(i, stop):
             sums[r] = _dot(kernel[r], v)
@@ -452,74 +433,3 @@ def _gather(plan, rows, columns, starts, places, values):
                 places[p] = j
                 values[p] = plan[i, j]
                 p += 1
-
-
-@njit(cache=True)
-def _absorbed(cost, potential, inverse, kernel):
-    """The kernel with each row summing to 1; False where a row is empty."""
-    for i in range(len(kernel)):
-        top = _exponents(cost[i], potential, inverse, kernel[i])
-        if top == -np.inf:
-            return False
-        total = _exponentials(kernel[i], top)
-        for j in range(kernel.shape[1]):
-            kernel[i, j] /= total
-    return True
-
-
-@njit(parallel=True, cache=True)
-def _batch(costs, a, b, reg, tol, most, potentials, iterations, converged):
-    problems, n, m = costs.shape
-    for p in prange(problems):
-        kernel, sums, u, v, out = np.empty((n, m)), np.empty(n), np.ones(n), np.ones(m), np.empty(m)
-        potential = np.log(b[p])
-        scaled = costs[p] / reg[p]
-        sound = _absorbed(scaled, potential, 1.0, kernel)
-        done = False
-        step = 0
-        relaxation, before, best = 1.0, np.inf, np.inf
-        u[:] = a[p]
-        while sound and not done and step < most:
-            step += 1
-            error = 0.0
-            out[:] = 0.0
-            for i in range(n):
-                sums[i] = _dot(kernel[i], v)
-                error += abs(u[i] * sums[i] - a[p, i])
-                u[i] = _scaled(sums[i], u[i], a[p, i], relaxation)
-                _scale_rest(kernel[i], u[i], out)
-            spread = 0.0
-            for j in range(m):
-                error += abs(v[j] * out[j] - b[p, j])
-                sound = sound and out[j] > 0.0
-            # Plain rows are exact at once, so what the columns lack is the error.
-            if step > 1 and error <= tol and relaxation == 1.0:
-                done = True
-                break
-            if error <= tol:
-                relaxation = 1.0
-                continue
-            if not sound:
-                break
-            if step == 12 or (step % 12 == 0 and relaxation == 1.0):
-                rate = error / before
-                if 0.3 < rate < 1.0:
-                    relaxation = min(2.0 / (1.0 + np.sqrt(1.0 - rate)), 1.95)
-                best = error
-            elif relaxation > 1.0 and error > 2.0 * best:
-                relaxation = 1.0
-            best = min(best, error)
-            before = error
-            for j in range(m):
-                v[j] = _scaled(out[j], v[j], b[p, j], relaxation)
-                spread = max(spread, abs(np.log(v[j])))
-            if spread > 50.0:
-                for j in range(m):
-                    potential[j] += np.log(v[j])
-                    v[j] = 1.0
-                sound = _absorbed(scaled, potential, 1.0, kernel)
-                u[:] = a[p]
-        for j in range(m):
-            potentials[p, j] = potential[j] + np.log(v[j])
-        iterations[p] = step
-        converged[p] = done
