@@ -68,7 +68,8 @@ html_sidebars = {page: [] for page in _ALONE}
 
 # Pages that take longer than some ten seconds are shown without being run, unless
 # INFOTHEORY_GALLERY=all asks for them; `make gallery` runs all of them.
-_SLOW = ["generalisation_gap", "regression_losses", "spectral_training", "tanh_and_relu"]
+_SLOW = ["generalisation_gap", "regression_losses", "sinkhorn_newton"]
+_SLOW += ["spectral_training", "tanh_and_relu"]
 unrun_examples = [] if os.environ.get("INFOTHEORY_GALLERY") == "all" else _SLOW
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

@@ -15,7 +15,7 @@ import numpy as np
 from infotheory import checks, ops
 from infotheory.estimate import InfotheoryWarning, outside
 from infotheory.solvers.feasible import refuse_infeasible
-from infotheory.solvers.policy import SOLVERS, solve
+from infotheory.solvers.policy import ENTRIES, SOLVERS, solve
 from infotheory.solvers.sinkhorn import Problem
 from infotheory.solvers.sources import (
     arrays_of,
@@ -159,6 +159,7 @@ def sinkhorn(
     tol: float = 1e-9,
     max_iterations: int = 10_000,
     solver: str = "auto",
+    entries: float = ENTRIES,
     potentials: Any = None,
 ) -> Any:
     r"""Entropic optimal transport between two weighted sets of points.
@@ -186,8 +187,12 @@ def sinkhorn(
         Scalings and Newton steps at most, all stages together.
     solver : {"auto", "sinkhorn", "newton", "newton_sparse", "dual"}
         "auto": scalings while they promise to be few, then safeguarded Newton steps. "sinkhorn":
-        scalings alone, over-relaxed by the rate that is seen. "newton_sparse": the published
-        Newton method that keeps a fixed number of entries. "dual": L-BFGS.
+        scalings alone, over-relaxed by the rate that is seen. "newton_sparse": 20 sweeps, then the
+        published Newton method whose Hessian keeps a fixed number of entries of the plan; where
+        it stalls, the safeguarded one ends its work, and the path says so. "dual": L-BFGS.
+    entries : float
+        How many entries for each point of the larger side "newton_sparse" keeps. As published it
+        is 2, which was found to be too few.
     potentials : pair of arrays, shapes (n,) and (m,), optional
         Where to start, for example those of a similar problem.
 
@@ -225,7 +230,13 @@ def sinkhorn(
     tol = checks.number(tol, "tol", above=0.0)
     most = checks.integer(max_iterations, "max_iterations", low=1)
     checks.choice(reg_scale, "reg_scale", (None, "mean"))
-    params = {"reg_scale": reg_scale, "tol": tol, "max_iterations": most, "solver": solver}
+    params = {
+        "reg_scale": reg_scale,
+        "tol": tol,
+        "max_iterations": most,
+        "solver": solver,
+        "entries": checks.number(entries, "entries", above=0.0),
+    }
     source = checked(x, y, cost)
     if not isinstance(source, tuple) and source.ndim == 3:
         return _batch(source, a, b, reg, params, potentials)
@@ -257,6 +268,7 @@ def uniform_transport(
         "tol": tol,
         "max_iterations": max_iterations,
         "solver": solver,
+        "entries": ENTRIES,
     }
     return _solved(source, np.full(n, 1 / n), np.full(m, 1 / m), reg, params, None)
 
@@ -297,6 +309,7 @@ def _solved(
         params["solver"],
         params["tol"],
         params["max_iterations"],
+        entries=params["entries"],
         spread=high - low,
         potential=known,
     )

@@ -16,7 +16,7 @@ from infotheory.solvers.sinkhorn import (
     sweep,
 )
 
-__all__ = ["SOLVERS", "solve"]
+__all__ = ["ENTRIES", "SOLVERS", "solve"]
 
 SOLVERS = ("auto", "sinkhorn", "newton", "newton_sparse", "dual")
 #: Plans of more entries than this are not made dense by "auto", whatever memory there is.
@@ -27,8 +27,8 @@ NEAR = 300.0
 STAGE_SWEEPS, STAGE_ERROR = 3, 0.1
 #: Scalings cost less than Newton steps as long as they are fewer.
 AFFORDABLE = 60
-#: Entries for each row in the Hessian of the sparse Newton method as published, which was found
-#: to need six times the rows, and the sweeps before it.
+#: Entries for each row in the Hessian of the published sparse Newton method, which was found to
+#: need six and not two, and the sweeps before it.
 ENTRIES, WARM_UP = 6.0, 20
 
 
@@ -38,6 +38,7 @@ def solve(
     tol: float,
     most: int,
     *,
+    entries: float,
     spread: float,
     potential: np.ndarray | None = None,
 ) -> State:
@@ -53,6 +54,8 @@ def solve(
         The sum of absolute differences of the columns' marginal that is good enough.
     most : int
         Iterations at most.
+    entries : float
+        For each point, that "newton_sparse" keeps.
     spread : float
         Between the smallest and the largest cost.
     potential : array, shape (m,), optional
@@ -91,7 +94,7 @@ def solve(
     if solver == "newton_sparse":
         warm = min(WARM_UP, left())
         state = relaxed_sweeps(problem, state, reg, tol, warm)
-        state = newton(problem, state, reg, tol, left(), entries=ENTRIES, name="newton_sparse")
+        state = newton(problem, state, reg, tol, left(), entries=entries, name="newton_sparse")
     if solver == "auto":
         state = scalings(problem, state, tol, left(), AFFORDABLE)
     if solver in ("auto", "newton", "newton_sparse"):
