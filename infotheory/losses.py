@@ -365,7 +365,7 @@ def sinkhorn_divergence(
 
     References
     ----------
-    Feydy et al. (2019), arXiv:1810.08278, eqs. 3 and 26.
+    Feydy et al. (2019), arXiv:1810.08278, eq. 3.
     """
     x, y = _samples(x, "x"), _samples(y, "y")
     checks.same_columns(x=x, y=y)

@@ -94,9 +94,9 @@ def sinkhorn_divergence(
     ``error``, and 0 for equal samples. POT's debiased form takes the cost alone, which can be
     negative. As epsilon shrinks it becomes W_2 squared; as it grows, the squared distance of the
     means. Bias: upwards, of the order of 1 / n, with a factor that grows as epsilon shrinks.
-    Standard error: from the potentials, the first order of both samples; too small where the samples are
-    alike, since that order vanishes. Cost: three transport problems of O(n m) time for each
-    iteration; two matrices of memory, or none where they would not fit.
+    Standard error: from the potentials, the first order of both samples; too small where the
+    samples are alike, since that order vanishes. Cost: three transport problems of O(n m) time for
+    each iteration; two matrices of memory, or none where they would not fit.
 
     References
     ----------
@@ -215,8 +215,8 @@ def doubt(worst: Transport) -> str:
     """What to say of a transport problem that was not solved to its tolerance."""
     return (
         f"transport did not converge: marginals of a plan are {worst.marginal_error:.2g} from "
-        f"their weights, where {worst.params['tol']:.2g} was asked for. Choose a larger reg, or more "
-        f"iterations."
+        f"their weights, where {worst.params['tol']:.2g} was asked for. Choose a larger reg, or "
+        f"more iterations."
     )
 
 

@@ -31,7 +31,7 @@ _SHORTEST = 1e-12
 @estimator(
     "divergence:wasserstein",
     inputs=("real", "real"),
-    source="Peyré & Cuturi (2019), arXiv:1803.00567, eqs. 2.15 and 2.30",
+    source="Peyré & Cuturi (2019), arXiv:1803.00567, chapter 2",
     truth=(
         truth.transported_normals("wasserstein", 0.0, 1.0, 1.0, 4.0),
         truth.transported_normals(
@@ -81,7 +81,7 @@ def wasserstein_divergence(x: Any, y: Any, *, order: float = 2.0) -> Estimate:
 
     References
     ----------
-    Peyré & Cuturi, Found. Trends Mach. Learn. 11 (2019) 355, arXiv:1803.00567, eqs. 2.15 and 2.30.
+    Peyré & Cuturi, Found. Trends Mach. Learn. 11 (2019) 355, arXiv:1803.00567, chapter 2.
     """
     order = _at_least_one(order)
     x, y, exponent = in_common_units(x, y)

@@ -111,8 +111,8 @@ def wasserstein_mutual_information(
     It is 0 where x and y are independent, and does not depend on an invertible map of a variable
     only if that keeps distances. Bias: without the null the value is far above 0 for independent
     samples ("exact", n = 1000: about 0.03 where the most for normals is 1.17). With it, independent
-    samples have mean 0, and strong dependence is found a little too small, as less is to be
-    subtracted there; the larger reg, the less of both. Sinkhorn divergences at reg are below W_2
+    samples have mean 0, and strong dependence may be found a little too small, where less is to be
+    subtracted; the larger reg, the less of both. Sinkhorn divergences at reg are below W_2
     squared. No standard error is known; see :func:`infotheory.confidence_interval`. Cost: with s
     shifts, 2 s^2 + 3 s + 1 transport problems of n samples, and with "exact" 2 s^2 + s of them in
     O(n^3); "sliced" O(L n log n) for each.

@@ -176,9 +176,7 @@ def sliced_costs(x: Any, y: Any, directions: np.ndarray, order: float) -> np.nda
     return tensor_slices.sliced_costs(_tensor(x), _tensor(y), directions, order)
 
 
-def slice_slope(
-    x: Any, y: Any, direction: np.ndarray, order: float
-) -> tuple[float, np.ndarray]:
+def slice_slope(x: Any, y: Any, direction: np.ndarray, order: float) -> tuple[float, np.ndarray]:
     return tensor_slices.slice_slope(_tensor(x), _tensor(y), direction, order)
 
 
