@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # for editors and type checkers alone
     from infotheory.record.schedule import at, every, log_spaced
     from infotheory.registry import Measure, measure
     from infotheory.transport import Transport, sinkhorn
+    from infotheory.unbalanced import UnbalancedTransport, unbalanced_sinkhorn
     from infotheory.uncertainty import (
         Interval,
         PermutationTest,
@@ -69,6 +70,7 @@ _HOMES = {
     "Interval": "uncertainty",
     "PermutationTest": "uncertainty",
     "Transport": "transport",
+    "UnbalancedTransport": "unbalanced",
     "at": "record.schedule",
     "bottleneck_coupling": "bottleneck",
     "clusters": "labels",
@@ -96,6 +98,7 @@ _HOMES = {
     "permutation_test": "uncertainty",
     "sinkhorn": "transport",
     "total_correlation": "verbs",
+    "unbalanced_sinkhorn": "unbalanced",
 }
 
 __all__ = [
@@ -113,6 +116,7 @@ __all__ = [
     "Recorder",
     "Run",
     "Transport",
+    "UnbalancedTransport",
     "at",
     "bottleneck_coupling",
     "clusters",
@@ -140,6 +144,7 @@ __all__ = [
     "permutation_test",
     "sinkhorn",
     "total_correlation",
+    "unbalanced_sinkhorn",
 ]
 
 

@@ -27,6 +27,7 @@ from infotheory.solvers.sources import (
     scaled,
     shape_of,
     transposed,
+    weights_of,
 )
 
 __all__ = ["SOLVERS", "Transport", "sinkhorn", "uniform_transport"]
@@ -241,7 +242,7 @@ def sinkhorn(
     if not isinstance(source, tuple) and source.ndim == 3:
         return _batch(source, a, b, reg, params, potentials)
     n, m = shape_of(source)
-    a, b = _weights(a, n, "a"), _weights(b, m, "b")
+    a, b = weights_of(a, n, "a"), weights_of(b, m, "b")
     b = _same_mass(a, b)
     start = None if potentials is None else _start(potentials, n, m)
     found = _solved(source, a, b, reg, params, start)
@@ -399,12 +400,12 @@ def _batch(
     sides = []
     for given, size, name in ((a, n, "a"), (b, m, "b")):
         if given is None or np.ndim(given) == 1:
-            sides.append(np.tile(_weights(given, size, name), (count, 1)))
+            sides.append(np.tile(weights_of(given, size, name), (count, 1)))
             continue
         given = host(checks.real(given, name)).astype(np.float64)
         if given.shape != (count, size):
             raise ValueError(f"{name} must have shape {(count, size)}; got {given.shape}.")
-        sides.append(np.stack([_weights(row, size, name) for row in given]))
+        sides.append(np.stack([weights_of(row, size, name) for row in given]))
     a, b = sides
     b = np.stack([_same_mass(*pair) for pair in zip(a, b, strict=True)])
     mass = a.sum(axis=1, keepdims=True)
@@ -449,22 +450,6 @@ def _warn(open_ones: list[Transport]) -> None:
         InfotheoryWarning,
         stacklevel=outside(),
     )
-
-
-def _weights(given: Any, size: int, name: str) -> np.ndarray:
-    if given is None:
-        return np.full(size, 1.0 / size)
-    weights = host(checks.line(given, name))[:, 0].astype(np.float64)
-    if len(weights) != size:
-        raise ValueError(
-            f"{name} must have {size} weights, one for each point; got {len(weights)}."
-        )
-    if (weights < 0).any():
-        raise ValueError(f"{name} must not be negative; got {weights.min():g}.")
-    total = float(weights.sum())
-    if not 0 < total < math.inf:
-        raise ValueError(f"{name} must have a positive finite sum; got {total:g}.")
-    return weights
 
 
 def _same_mass(a: np.ndarray, b: np.ndarray) -> np.ndarray:

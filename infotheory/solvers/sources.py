@@ -19,6 +19,7 @@ __all__ = [
     "scaled",
     "shape_of",
     "transposed",
+    "weights_of",
 ]
 
 
@@ -106,3 +107,20 @@ def arrays_of(source: Any) -> tuple[Any, ...]:
 def host(x: Any) -> np.ndarray:
     """A numpy array of it."""
     return x.cpu().numpy() if checks.is_tensor(x) else x
+
+
+def weights_of(given: Any, size: int, name: str) -> np.ndarray:
+    """Weights of so many points, uniform if none are given; an error names what is wrong."""
+    if given is None:
+        return np.full(size, 1.0 / size)
+    weights = host(checks.line(given, name))[:, 0].astype(np.float64)
+    if len(weights) != size:
+        raise ValueError(
+            f"{name} must have {size} weights, one for each point; got {len(weights)}."
+        )
+    if (weights < 0).any():
+        raise ValueError(f"{name} must not be negative; got {weights.min():g}.")
+    total = float(weights.sum())
+    if not 0 < total < math.inf:
+        raise ValueError(f"{name} must have a positive finite sum; got {total:g}.")
+    return weights
