@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import infotheory as it
-from infotheory import losses, transport_losses
+from infotheory import losses
+from infotheory.losses import transport
 
 
 def batch(n, seed, d=2, scale=1.0, shift=0.0):
@@ -52,7 +53,7 @@ def test_tiles_change_no_gradient(monkeypatch):
         return torch.autograd.grad(losses.sinkhorn_divergence(*leaves), leaves)
 
     whole = gradients()
-    monkeypatch.setattr(transport_losses, "TILE", 20)
+    monkeypatch.setattr(transport, "TILE", 20)
     for one, other in zip(gradients(), whole, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
 

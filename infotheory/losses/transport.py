@@ -1,4 +1,4 @@
-"""The gradient of a Sinkhorn divergence, without a graph through its iterations."""
+"""The loss of a Sinkhorn divergence, without a graph through its iterations."""
 
 from __future__ import annotations
 
@@ -12,15 +12,76 @@ from torch import Tensor
 from infotheory import checks
 from infotheory.estimate import InfotheoryWarning, outside
 from infotheory.estimators.sinkhorn import doubt, solved
+from infotheory.losses.batches import samples
 from infotheory.transport import Transport
 
-__all__ = ["SinkhornDivergence"]
+__all__ = ["sinkhorn_divergence"]
 
 #: Entries of a plan that are made together.
 TILE = 1 << 22
 
 
-class SinkhornDivergence(torch.autograd.Function):
+def sinkhorn_divergence(
+    x: Tensor,
+    y: Tensor,
+    *,
+    reg: float = 0.05,
+    reg_scale: str | None = "mean",
+    tol: float = 1e-9,
+    max_iterations: int = 10_000,
+    solver: str = "auto",
+) -> Tensor:
+    r"""Sinkhorn divergence of two batches.
+
+    .. math:: S = \mathrm{OT}(x, y) - \tfrac12 \mathrm{OT}(x, x) - \tfrac12 \mathrm{OT}(y, y)
+
+    with the entropic transport costs of :func:`infotheory.sinkhorn_divergence`.
+
+    Parameters
+    ----------
+    x, y : tensors, shape (n, d) and (m, d), or (n,) and (m,)
+        Samples, not paired.
+    reg : float
+        The regularisation, in units of the cost.
+    reg_scale : {"mean", None}
+        "mean": reg is multiplied by the mean cost; no gradient goes through that.
+    tol, max_iterations, solver
+        As for :func:`infotheory.sinkhorn`, for each of the three terms.
+
+    Returns
+    -------
+    Tensor
+        A scalar, in squares of the unit of the batches.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`cauchy_schwarz`; and for options that :func:`infotheory.sinkhorn` refuses.
+
+    Notes
+    -----
+    The gradient is that at the best plans, through the costs alone: no graph holds an iteration or
+    a matrix of pairs. It is as exact as the plans, within about tol. A warning says where they did
+    not converge. Cost: as :func:`infotheory.sinkhorn_divergence`.
+
+    References
+    ----------
+    Feydy et al. (2019), arXiv:1810.08278, eq. 3.
+    """
+    x, y = samples(x, "x"), samples(y, "y")
+    checks.same_columns(x=x, y=y)
+    options = {
+        "reg": reg,
+        "reg_scale": reg_scale,
+        "tol": tol,
+        "max_iterations": max_iterations,
+        "solver": solver,
+    }
+    value: Tensor = _SinkhornDivergence.apply(x.double(), y.double(), options)
+    return value.to(x.dtype)
+
+
+class _SinkhornDivergence(torch.autograd.Function):
     """The divergence of two batches; its gradient goes through the costs at the best plans.
 
     At the best potentials the derivative with respect to them is 0 (the envelope theorem), so that
