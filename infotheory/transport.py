@@ -171,7 +171,7 @@ def sinkhorn(
     Parameters
     ----------
     x, y : real arrays, shapes (n,) or (n, d) and (m,) or (m, d)
-        Points; the cost between two is |x - y|^2.
+        Points; the cost between two is `|x - y|^2`.
     cost : real array, shape (n, m) or (B, n, m)
         Costs instead of points; plus infinity forbids a cell. With three axes, B problems.
     a, b : real arrays, shapes (n,) and (m,), or (B, n) and (B, m); optional

@@ -105,7 +105,7 @@ def unbalanced_sinkhorn(
     Parameters
     ----------
     x, y : real arrays, shapes (n,) or (n, d) and (m,) or (m, d)
-        Points; the cost between two is |x - y|^2.
+        Points; the cost between two is `|x - y|^2`.
     cost : real array, shape (n, m)
         Costs instead of points; plus infinity forbids a cell.
     a, b : real arrays, shapes (n,) and (m,); optional

@@ -69,7 +69,7 @@ def sinkhorn_divergence(
     reg : float
         The regularisation epsilon, in units of the cost; for all three terms the same.
     reg_scale : {"mean", None}
-        "mean": reg is multiplied by the mean of |x_i - y_j|^2.
+        "mean": reg is multiplied by the mean of `|x_i - y_j|^2`.
     tol, max_iterations, solver
         As for :func:`infotheory.sinkhorn`, for each term.
 

@@ -75,8 +75,8 @@ def wasserstein_mutual_information(
         W is the Sinkhorn divergence, the cost of the best assignment, or its mean on the lines of
         many directions, which is smaller.
     metric : {"l2", "l1"}
-        The cost of moving (x, y): the squared distance |dx|^2 + |dy|^2, so that W is W_2 squared;
-        or |dx| + |dy|, which "sliced" does not know, and W is W_1.
+        The cost of moving (x, y): the squared distance `|dx|^2 + |dy|^2`, so that W is W_2
+        squared; or `|dx| + |dy|`, which "sliced" does not know, and W is W_1.
     scale : {"standardise", None}
         Each column to deviation 1, or left alone. The value depends on it.
     reg : float
