@@ -5,9 +5,11 @@ A regression loss, as published and as released
 The Cauchy-Schwarz information bottleneck (arXiv:2404.17951) trains regression by the divergence of
 p(y|x) from q(y|x). The code that was released with it computes something else: its targets have
 one dimension, a kernel matrix broadcasts to a constant, and the loss that is left is the squared
-error times log2(e) / width^2. Here are three losses on the diabetes data of scikit-learn: the mean
-squared error, what the release computes, and the conditional divergence as published, with three
-widths of the kernel on x.
+error times log2(e) / width^2. Written as it is, in float32, it is infinite once the squared errors
+of a batch add up to about 180, as they do at the start; and given targets as a column it divides
+by sums of squares where the formula has squares of sums. Here are three losses on the diabetes
+data of scikit-learn: the mean squared error, what the release computes, and the conditional
+divergence as published, with three widths of the kernel on x.
 """
 
 import math

@@ -26,6 +26,7 @@ __all__ = [
     "real",
     "same_columns",
     "same_length",
+    "several",
 ]
 
 
@@ -97,11 +98,22 @@ def codes(x: Any, name: str) -> Any:
             raise ValueError(
                 f"{name} must hold discrete labels (integers or strings); got {x.dtype} with "
                 f"fractions, for example {x[np.floor(x) != x][0]}. For a continuous variable "
-                f"choose a method for real data, or bin it: method='binned'."
+                f"choose a method for real data, bin it (method='binned'), or make labels of it "
+                f"(infotheory.clusters)."
             )
         if (np.abs(x) >= 2.0**63).any():
             raise ValueError(f"{name} must hold labels below 2**63 in size; got {np.abs(x).max()}.")
     return np.require(x, np.int64, ["C", "A", "W"])
+
+
+def several(arrays: Any, name: str) -> list[Any]:
+    """The arrays of a list. One array would be taken apart into its rows, and is refused."""
+    if hasattr(arrays, "ndim"):
+        raise TypeError(
+            f"{name} must be a list of arrays, one for each variable; got one "
+            f"{type(arrays).__name__} of shape {tuple(arrays.shape)}. Its columns are list(x.T)."
+        )
+    return list(arrays)
 
 
 def costs(x: Any, name: str) -> Any:

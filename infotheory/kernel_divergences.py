@@ -176,7 +176,8 @@ def generalized_cauchy_schwarz(
     Lu et al. (2024), arXiv:2405.04061.
     """
     checks.choice(precision, "precision", PRECISIONS)
-    arrays = [checks.real(x, f"samples[{place}]") for place, x in enumerate(samples)]
+    given = enumerate(checks.several(samples, "samples"))
+    arrays = [checks.real(x, f"samples[{place}]") for place, x in given]
     if len(arrays) < 2:
         raise ValueError(f"samples must hold two arrays or more; got {len(arrays)}.")
     checks.same_columns(**{f"samples[{place}]": x for place, x in enumerate(arrays)})

@@ -15,6 +15,7 @@ import numpy as np
 from infotheory import checks, ops, registry
 from infotheory.estimate import Estimate, InfotheoryWarning
 from infotheory.estimators import kernel_information, kernels
+from infotheory.widths import refuse_narrow
 
 __all__ = ["KernelSums"]
 
@@ -96,8 +97,8 @@ class KernelSums:
             # One sample is enough for the estimator to refuse a bad option.
             warnings.simplefilter("ignore", InfotheoryWarning)
             self.measure([0.0], [0.0])
-        # Samples of x and of y in widths, and sums at them: within x and y and both, paired; or
-        # within and across, of x and of y.
+        # Samples of x and of y, and sums at them: within x and y and both, paired; or within and
+        # across, of x and of y.
         self._parts: list[np.ndarray] = []
         self._sums: list[np.ndarray] = []
 
@@ -128,13 +129,9 @@ class KernelSums:
         arrays = self.measure.entry.check(x, y)
         arrays = [a.cpu().numpy() if checks.is_tensor(a) else a for a in arrays]
         block = copy.copy(self)
-        pairs = zip(arrays, self._widths, strict=True)
-        block._parts = [np.asarray(a, dtype=np.float64) / width for a, width in pairs]
-        if max(float(np.abs(part).max()) for part in block._parts) > 1e150:
-            raise ValueError(
-                f"width must not be so small that distances in units of it overflow; got "
-                f"{self._options['width']!r}."
-            )
+        block._parts = [np.asarray(a, dtype=np.float64) for a in arrays]
+        for part, width in zip(block._parts, self._widths, strict=True):
+            refuse_narrow(width, float(np.abs(part).max()))
         block._sums = self._within(block._parts)
         self.__dict__.update(self.merge(block).__dict__)
         return self
@@ -195,9 +192,8 @@ class KernelSums:
         logs = [math.log(len(part)) for part in self._parts]
         if key in _INFORMATIONS:
             x, y, both = self._sums[0] - logs[0]
-            sums = kernel_information.Sums(
-                x, y, both, self._widths, self._parts, options["precision"]
-            )
+            parts = self._in_widths(self._parts)
+            sums = kernel_information.Sums(x, y, both, self._widths, parts, options["precision"])
             found = _INFORMATIONS[key](sums)
         else:
             (xx, xy), (yy, yx) = self._sums
@@ -222,8 +218,16 @@ class KernelSums:
 
     def _between(self, points: list[np.ndarray], samples: list[np.ndarray] | None) -> np.ndarray:
         precision = self._options["precision"]
-        engine = ops.of(*points)
-        return engine.kernel_row_sums(points, samples, precision=precision, mutual=True)
+        scaled = self._in_widths(points), samples and self._in_widths(samples, points)
+        return ops.of(*points).kernel_row_sums(*scaled, precision=precision, mutual=True)
+
+    def _in_widths(
+        self, parts: list[np.ndarray], others: list[np.ndarray] | None = None
+    ) -> list[np.ndarray]:
+        """Distances in widths from the centre of the parts, or of others of the same spaces."""
+        # What all blocks have in common must go before the division, or digits go with it.
+        about = zip(parts, others or parts, self._widths, strict=False)
+        return [(part - other.mean(axis=0)) / width for part, other, width in about]
 
     def _within(self, parts: list[np.ndarray]) -> list[np.ndarray]:
         if self.measure.key in _INFORMATIONS:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
 from infotheory import checks
+from infotheory.ops.ranges import scaled, shrink_exponent
 
 __all__ = ["clusters"]
 
@@ -23,7 +25,7 @@ def clusters(y: Any, count: int = 10, *, rng: int = 0) -> np.ndarray:
     y : real array, shape (n,) or (n, d)
         Samples.
     count : int
-        How many bins or clusters; at most n for clusters.
+        How many bins or clusters; below n for clusters.
     rng : int
         Seed of the clustering.
 
@@ -35,7 +37,8 @@ def clusters(y: Any, count: int = 10, *, rng: int = 0) -> np.ndarray:
     Raises
     ------
     TypeError, ValueError
-        For samples that are not finite real numbers, and a count below 1 or above n.
+        For samples that are not finite real numbers, and a count below 1, or of clusters not below
+        n.
 
     Notes
     -----
@@ -54,11 +57,13 @@ def clusters(y: Any, count: int = 10, *, rng: int = 0) -> np.ndarray:
     if d == 1:
         checks.integer(count, "count", low=1)
         return _bins(y[:, 0].astype(np.float64), count)
-    checks.integer(count, "count", low=1, high=n)
+    checks.integer(count, "count", low=1, high=max(n - 1, 1))
     if count == 1 or (y == y[0]).all():
         return np.zeros(n, dtype=np.int64)
     from sklearn.cluster import SpectralClustering
 
+    y = y.astype(np.float64)
+    y = scaled(y, -shrink_exponent(float(np.abs(y).max()), "euclidean"))
     model = SpectralClustering(
         n_clusters=count,
         affinity="nearest_neighbors",
@@ -66,7 +71,10 @@ def clusters(y: Any, count: int = 10, *, rng: int = 0) -> np.ndarray:
         assign_labels="cluster_qr",
         random_state=rng,
     )
-    return model.fit_predict(y).astype(np.int64)
+    with warnings.catch_warnings():
+        # A graph in several pieces is what well separated clusters look like.
+        warnings.filterwarnings("ignore", message="Graph is not fully connected")
+        return model.fit_predict(y).astype(np.int64)
 
 
 def _bins(line: np.ndarray, count: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from infotheory import registry
+from infotheory import checks, registry
 from infotheory.estimate import Estimate
 
 __all__ = [
@@ -152,7 +152,8 @@ def total_correlation(variables: Sequence[Any], *, method: str = "ksg", **option
         For an unknown method or option (the message lists the known ones), and for data the
         method cannot take (the message names the argument, the rule and what came).
     """
-    return registry.entry("total_correlation", method).function(*variables, **options)
+    arrays = checks.several(variables, "variables")
+    return registry.entry("total_correlation", method).function(*arrays, **options)
 
 
 def dual_total_correlation(
@@ -180,7 +181,8 @@ def dual_total_correlation(
         For a missing or unknown method or option (the message lists the known ones), and for
         data the method cannot take (the message names the argument, the rule and what came).
     """
-    return registry.entry("dual_total_correlation", method).function(*variables, **options)
+    arrays = checks.several(variables, "variables")
+    return registry.entry("dual_total_correlation", method).function(*arrays, **options)
 
 
 def divergence(x: Any, y: Any, *, method: str | None = None, **options: Any) -> Estimate:

@@ -191,11 +191,7 @@ def in_widths(arrays: Any, sigma: float, precision: str) -> list[Any]:
     """
     ends = [end for x in arrays for end in ops.of(x).value_range(x)]
     largest = max(map(abs, ends))
-    if not largest <= _FARTHEST * sigma:
-        raise ValueError(
-            f"width must not be so small that distances in units of it overflow; got {sigma:g} "
-            f"for values up to {largest:g}. Choose a larger one, or 'median'."
-        )
+    refuse_narrow(sigma, largest)
     exponent = shrink_exponent(largest, "euclidean")
     small = float(scaled(np.float64(sigma), -exponent))
     centre = _mean(arrays[0], exponent)
@@ -211,6 +207,15 @@ def in_widths(arrays: Any, sigma: float, precision: str) -> list[Any]:
         part /= part.dtype.type(small) if 1e-30 < small < 1e30 else small
         found.append(part)
     return found
+
+
+def refuse_narrow(sigma: float, largest: float) -> None:
+    """An error if squared distances, in widths, of values up to the largest are no numbers."""
+    if not largest <= _FARTHEST * sigma:
+        raise ValueError(
+            f"width must not be so small that distances in units of it overflow; got {sigma:g} "
+            f"for values up to {largest:g}. Choose a larger one, or 'median'."
+        )
 
 
 def _mean(x: Any, exponent: int) -> Any:

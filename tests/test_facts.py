@@ -246,14 +246,14 @@ def test_counting_cannot_exceed_its_limits(fact):
 
 
 @claims(lambda fact: fact["id"] in ("cs_tiny", "cs_self"))
-def test_cauchy_schwarz_divergence_of_a_few_points(fact):
+def test_cauchy_schwarz_divergence_of_a_few_points(fact, engine):
     x = fact["input"]["x"]
     y = fact["input"].get("y", x)
     assert_fact(fact, quietly(it.divergence, x, y, method="cauchy_schwarz", width=1.0))
 
 
 @claims(lambda fact: fact["id"] in ("cs_qmi_rng0", "hsic_biased_rng0"))
-def test_dependence_by_kernels(fact):
+def test_dependence_by_kernels(fact, engine):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(50, 3))
     y = x[:, :1] + 0.5 * rng.normal(size=(50, 1))
@@ -263,7 +263,7 @@ def test_dependence_by_kernels(fact):
 
 
 @claims(lambda fact: fact["id"].startswith("mre_"))
-def test_matrix_renyi(fact):
+def test_matrix_renyi(fact, engine):
     options = {"method": "matrix_renyi", "width": 1.0}
     if fact["id"].startswith("mre_two_points"):
         alpha = fact["input"]["alpha"]
@@ -278,7 +278,7 @@ def test_matrix_renyi(fact):
 
 
 @claims(lambda fact: fact["id"].startswith("dtc_"))
-def test_dual_total_correlation(fact):
+def test_dual_total_correlation(fact, engine):
     # the spectrum of clusters far apart counts them, as entropies of labels do
     x, y, z = np.indices((2, 2, 2)).reshape(3, 8)
     labels = {
@@ -487,7 +487,7 @@ def _coloured(fact, white):
 
 
 @claims(lambda fact: fact["id"].startswith("dse_"))
-def test_diffusion_spectral_entropy(fact):
+def test_diffusion_spectral_entropy(fact, engine):
     given = fact["input"]
     if fact["id"] == "dse_all_same":
         x, options = np.full((given["N"], 2), 0.3), {}
@@ -506,7 +506,7 @@ def test_diffusion_spectral_entropy(fact):
 @claims(
     lambda fact: fact["id"].startswith("sk_") and fact["quantity"].startswith(("Sinkhorn", "<P,C>"))
 )
-def test_entropic_transport(fact):
+def test_entropic_transport(fact, engine):
     given = {name: np.array(fact["input"][name], dtype=float) for name in "xyab"}
     found = it.sinkhorn(**given, reg=fact["input"]["eps"])
     value = found.cost

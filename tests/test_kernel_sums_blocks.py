@@ -118,3 +118,15 @@ def test_warnings_are_said_aloud(rng):
     with pytest.warns(it.InfotheoryWarning, match=r"mutual_information:cauchy_schwarz: .*ln n"):
         found = sums.finalize()
     assert found.diagnostics["saturated"]
+
+
+@each_key
+def test_a_common_offset_costs_no_digits(rng, key):
+    # on a grid that the offset leaves exact
+    x, y = rng.integers(0, 50, size=(2, 40, 2)) / 8.0
+    near, far = (
+        it.KernelSums(key, width=0.9).partial_fit(x[:15] + c, y[:15] + c)
+        .partial_fit(x[15:] + c, y[15:] + c).finalize().value
+        for c in (0.0, 2.0**45)
+    )  # fmt: skip
+    assert far == pytest.approx(near, rel=1e-9)

@@ -257,3 +257,31 @@ def test_a_descent_goes_down():
         ).backward()
         optimiser.step()
     assert weights.detach().numpy()[:, 0] == pytest.approx(np.array([1.0, -2.0]), abs=0.1)
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.6, 1.4, 1.6, 8.0, 40.0])
+def test_all_orders_have_a_value_and_a_gradient(alpha):
+    for batch in (100.0 * torch.arange(60.0, dtype=torch.float64)[:, None], normal(40, 5)):
+        x = batch.clone().requires_grad_()
+        found = losses.matrix_renyi(x, alpha=alpha, width=1.0)
+        found.backward()
+        by_estimator = it.entropy(batch, method="matrix_renyi", alpha=alpha, width=1.0)
+        assert found.item() == pytest.approx(by_estimator.value, rel=1e-9)
+        assert x.grad.isfinite().all()
+    assert torch.autograd.gradcheck(
+        lambda z: losses.matrix_renyi(z, alpha=alpha, width=1.0),
+        normal(12, 3).requires_grad_(),
+    )
+
+
+@pytest.mark.parametrize(("loss", "arrays", "estimator"), CASES.values(), ids=CASES)
+def test_a_common_offset_costs_no_digits(loss, arrays, estimator):
+    grid = [torch.round(8 * array) / 8 for array in arrays]  # which the offset leaves exact
+    near, far = loss(*grid), loss(*(array + 2.0**40 for array in grid))
+    assert far.item() == pytest.approx(near.item(), rel=1e-9, abs=1e-12)
+
+
+@pytest.mark.parametrize(("loss", "arrays", "estimator"), CASES.values(), ids=CASES)
+def test_distances_that_overflow_are_refused(loss, arrays, estimator):
+    with pytest.raises(ValueError, match="width must not be so small"):
+        loss(*(array * 1e200 for array in arrays))

@@ -339,6 +339,9 @@ class Sums(NamedTuple):
         for name, within, sigma in zip("xy", (self.x, self.y), self.sigma, strict=True):
             found = noting_reach(found, within, sigma, name)
             found = noting_sameness(found, [within], sigma, name)
+        # Kernels that see others in x and in y may see none in both, and the value nears ln n.
+        if not found.diagnostics.get("warnings"):
+            found = noting_reach(found, self.both, self.sigma, "x and y together")
         return found
 
 

@@ -249,7 +249,9 @@ def log_mean(logs: np.ndarray) -> float:
     return top + math.log(float(np.exp(logs - top).mean()))
 
 
-def noting_reach(found: Estimate, within: np.ndarray, sigma: float, name: str) -> Estimate:
+def noting_reach(
+    found: Estimate, within: np.ndarray, sigma: float | Sequence[float], name: str
+) -> Estimate:
     """With a warning where kernels reach hardly any other sample.
 
     `within` are the logarithms of the mean kernel at each sample, the own one of 1 included.
@@ -259,8 +261,9 @@ def noting_reach(found: Estimate, within: np.ndarray, sigma: float, name: str) -
         return found.noting(f"{name} has n=1 samples, whose kernel alone is no density.")
     typical = math.expm1(float(np.median(within)) + math.log(n))
     if typical < _HARDLY_ANY:
+        widths = ", ".join(f"{width:.3g}" for width in np.atleast_1d(sigma))
         return found.noting(
-            f"kernels of width {sigma:.3g} see {typical:.2g} other samples of {name} at a typical "
+            f"kernels of width {widths} see {typical:.2g} other samples of {name} at a typical "
             f"one, so the value is that of isolated points; choose a larger width."
         )
     return found

@@ -29,16 +29,20 @@ _SOURCE = "Sanchez Giraldo, Rao, Principe (2015), doi:10.1109/TIT.2014.2370058"
 _RESOLVED = {"width": "sigma"}
 #: An entropy below this share of ln n is that of kernels which reach all samples.
 _NEARLY_NONE = 0.01
+#: Orders this near to 1 are those whose sums of powers are near 1 too.
+NEAR_SHANNON = 0.5
 
 
 def spectral_renyi(shares: np.ndarray, alpha: float) -> float:
     """Renyi entropy of order alpha of eigenvalues that sum to 1, in nats.
 
-    Those below 0, which rounding makes of zeros, count as 0. Near 1 the powers are taken by their
-    differences from the shares, which do not cancel; the limits 0, 1 and infinity are exact.
+    Those that rounding cannot tell from 0 count as 0. Near 1 the powers are taken by their
+    differences from the shares, which do not cancel; far from it by their logarithms, since there
+    the differences are all there is. The limits 0, 1 and infinity are exact.
     """
     shares = np.sort(shares)
-    shares = shares[shares > (len(shares) * np.finfo(float).eps if alpha < 1 else 0.0)]
+    least = len(shares) * np.finfo(float).eps * shares[-1] if alpha < 1 else 0.0
+    shares = shares[shares > least]
     if alpha == 0:
         return math.log(len(shares))
     if alpha == math.inf:
@@ -46,6 +50,8 @@ def spectral_renyi(shares: np.ndarray, alpha: float) -> float:
     logs = np.log(shares)
     if alpha == 1:
         return float(-(shares * logs).sum())
+    if abs(alpha - 1) > NEAR_SHANNON:
+        return float(logsumexp(alpha * logs)) / (1 - alpha)
     excess = float((shares * np.expm1((alpha - 1) * logs)).sum()) + (float(shares.sum()) - 1)
     return math.log1p(excess) / (1 - alpha)
 
@@ -359,13 +365,14 @@ class _Spectra:
         }
         entropies = noted.get("entropies", (value,))
         ceiling = math.log(self.n)
-        full = self.n > 1 and min(entropies) >= AT_CEILING * ceiling
+        # Variables that see others one by one may see none together, and the value is of n then.
+        full = self.n > 1 and max(entropies) >= AT_CEILING * ceiling
         found = Estimate(value, n=self.n, params=params, diagnostics={"saturated": full} | noted)
         if full:
             return found.noting(
-                f"kernels of width {_written(self.widths)} reach no other sample (an entropy is at "
-                f"its ceiling ln n), so the value says more about n than about the data; choose "
-                f"a larger width."
+                f"kernels of width {_written(self.widths)} reach no other sample (the entropy"
+                f"{' of all together' if len(self.widths) > 1 else ''} is at its ceiling ln n), so "
+                f"the value says more about n than about the data; choose a larger width."
             )
         varies = any(part is not None for part in self._parts)
         if varies and self.n > 1 and max(entropies) < _NEARLY_NONE * ceiling:

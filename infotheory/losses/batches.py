@@ -31,6 +31,8 @@ def width_of(width: Any, name: str, *batches: Tensor) -> float:
     return widths.kernel_width(width, together, option=name)
 
 
-def in_widths(x: Tensor, sigma: float) -> Tensor:
-    """The batch in double precision, in units of a width."""
-    return x.double() / sigma
+def in_widths(sigma: float, *batches: Tensor) -> list[Tensor]:
+    """Batches of one space in double precision, as distances in widths from a common centre."""
+    widths.refuse_narrow(sigma, max(float(batch.detach().abs().max()) for batch in batches))
+    centre = batches[0].detach().double().mean(dim=0)
+    return [(batch.double() - centre) / sigma for batch in batches]

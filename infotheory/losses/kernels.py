@@ -59,7 +59,7 @@ def cauchy_schwarz(
     x, y = samples(x, "x"), samples(y, "y")
     checks.same_columns(x=x, y=y)
     sigma = width_of(width, "width", x, y)
-    p, q = in_widths(x, sigma), in_widths(y, sigma)
+    p, q = in_widths(sigma, x, y)
     value = cauchy_schwarz_of(_log_mean(p, p), _log_mean(q, q), _log_mean(p, q))
     return (value if convention == "squared" else value / 2).to(x.dtype)
 
@@ -113,9 +113,9 @@ def conditional_cauchy_schwarz(
     y, y_hat, given = samples(y, "y"), samples(y_hat, "y_hat"), samples(given, "given")
     checks.same_length(y=y, y_hat=y_hat, given=given)
     checks.same_columns(y=y, y_hat=y_hat)
-    x = in_widths(given, width_of(width_x, "width_x", given))
+    (x,) = in_widths(width_of(width_x, "width_x", given), given)
     sigma = width_of(width_y, "width_y", y, y_hat)
-    a, b = in_widths(y, sigma), in_widths(y_hat, sigma)
+    a, b = in_widths(sigma, y, y_hat)
     rows = kernel_row_sums([x])[0]
 
     def log_sum(p: Tensor, q: Tensor) -> Tensor:
@@ -202,7 +202,7 @@ def _dependence(x: Tensor, t: Tensor, width: Any) -> tuple[Tensor, Tensor, Tenso
     x, t = samples(x, "x"), samples(t, "t")
     checks.same_length(x=x, t=t)
     sigma = widths.kernel_widths(width, {"x": x.detach(), "t": t.detach()})
-    rows = kernel_row_sums([in_widths(x, sigma[0]), in_widths(t, sigma[1])])
+    rows = kernel_row_sums([*in_widths(sigma[0], x), *in_widths(sigma[1], t)])
     of_x, of_t, joint = rows - math.log(len(x))
     return _mean(joint), _mean(of_x) + _mean(of_t), _mean(of_x + of_t)
 

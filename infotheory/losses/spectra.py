@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from infotheory import checks, widths
+from infotheory.estimators.matrix_renyi import NEAR_SHANNON
 from infotheory.losses.batches import in_widths, samples
 
 __all__ = ["diffusion", "matrix_renyi"]
@@ -61,10 +62,10 @@ def matrix_renyi(
         checks.same_length(x=x, t=t)
         arrays["t"] = t.detach()
     sigma = widths.kernel_widths(width, arrays)
-    matrix = _gram(in_widths(x, sigma[0]))
+    matrix = _gram(*in_widths(sigma[0], x))
     if t is None:
         return _renyi(matrix, alpha).to(x.dtype)
-    other = _gram(in_widths(t, sigma[1]))
+    other = _gram(*in_widths(sigma[1], t))
     value = _renyi(matrix, alpha) + _renyi(other, alpha) - _renyi(matrix * other, alpha)
     return value.to(t.dtype)
 
@@ -111,7 +112,7 @@ def diffusion(
     t = checks.number(t, "t", above=0.0)
     alpha = checks.number(alpha, "alpha", low=0.0)
     x = samples(x, "x")
-    matrix = _gram(in_widths(x, widths.kernel_width(width, x.detach())))
+    matrix = _gram(*in_widths(widths.kernel_width(width, x.detach()), x))
     if alpha:
         degrees = matrix.sum(dim=1) ** -alpha
         matrix = degrees[:, None] * matrix * degrees
@@ -131,6 +132,9 @@ def _renyi(kernel: Tensor, alpha: float) -> Tensor:
     if alpha == 1:
         logs: Tensor = _SpectralSum.apply(matrix, *_power_times_log(1.0))
         return -logs
+    if abs(alpha - 1) > NEAR_SHANNON:
+        log: Tensor = _SpectralSum.apply(matrix, *_log_of_powers(alpha))
+        return log / (1 - alpha)
     # by the differences of the powers from the eigenvalues, whose sum is 1: near 1 nothing cancels
     excess: Tensor = _SpectralSum.apply(matrix, *_excess(alpha))
     return torch.log1p(excess) / (1 - alpha)
@@ -154,11 +158,22 @@ def _excess(alpha: float) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor]
     )
 
 
-class _SpectralSum(torch.autograd.Function):
-    """The sum of a function over the eigenvalues of a symmetric matrix: tr f(A).
+def _log_of_powers(
+    alpha: float,
+) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    """The logarithm of the sum of lambda^alpha, which cannot overflow, and its derivatives."""
 
-    Its derivative is f'(A), whole: no eigenvector is asked for its own. Eigenvalues that rounding
-    cannot tell from 0 are left out.
+    def log_sum(values: Tensor) -> Tensor:
+        return torch.logsumexp(alpha * values.log(), dim=0)
+
+    return log_sum, lambda v: alpha * torch.exp((alpha - 1) * v.log() - log_sum(v))
+
+
+class _SpectralSum(torch.autograd.Function):
+    """The sum of a function over the eigenvalues of a symmetric matrix, or a function of them all.
+
+    Its derivative is that of the whole matrix, f'(A) for tr f(A): no eigenvector is asked for its
+    own. Eigenvalues that rounding cannot tell from 0 are left out.
     """
 
     @staticmethod

@@ -79,6 +79,12 @@ class Probe:
         """Whether there are labels."""
         return self._y is not None
 
+    @property
+    def names_classes(self) -> bool:
+        """Whether the labels are one column of more than two whole numbers, as of classes."""
+        column = self._y is not None and self._y.shape[1] == 1 and self._y.dtype.kind in "iu"
+        return column and (self.classes or 0) > 2
+
     def batches(self, device: torch.device, dtype: torch.dtype | None) -> Iterator[torch.Tensor]:
         """Inputs in their fixed order, on `device`; floating inputs in `dtype`."""
         for rows in self._x.split(self._batch):

@@ -20,6 +20,8 @@ _BY_ROW = ("binned", "mixture")
 #: What goes with T as X, where it is not the input itself. Noise in the network makes the same
 #: input, given several times, different activations.
 _AS_X = MappingProxyType({"mixture": "rows", "sample_propagation": "inputs"})
+#: Methods that take numbers, and find out themselves that labels repeat.
+_TELL_LABELS = ("binned", "mixed")
 _WITH_Y = ("H(T|Y)", "I(T;Y)", "I(X;T|Y)")
 
 
@@ -103,7 +105,14 @@ def _about_y(measure: Measure, t: Any, probe: Probe) -> Estimate:
         kind = "labels" if options.setdefault("discrete_y", True) else "y"
     else:
         kind = "codes" if measure.entry.inputs[1] == "codes" else "y"
-    return measure.entry.function(t, probe.beside(t, kind), **options)
+    found = measure.entry.function(t, probe.beside(t, kind), **options)
+    if kind == "y" and measure.method not in _TELL_LABELS and probe.names_classes:
+        return found.noting(
+            "labels were taken as numbers, so that class 0 is nearer to 1 than to 9; if they only "
+            "name classes, give the probe one column of 0 and 1 for each class, or choose a method "
+            "for labels ('binned', 'mixture', 'mixed')."
+        )
+    return found
 
 
 def _given_y(measure: Measure, t: Any, probe: Probe) -> Estimate:

@@ -34,6 +34,7 @@ def information(x, y, method, **options):
     return it.mutual_information(x, y, method=method, **options)
 
 
+@pytest.mark.filterwarnings("ignore:.*x and y together")
 def test_two_pairs_by_hand(engine):
     # K and Q are 1 on the diagonal, and a = e^(-1/2), b = e^(-2) beside it
     a, b = math.exp(-1 / 2), math.exp(-2)
@@ -176,3 +177,10 @@ def test_one_sample_says_so(engine, method):
         found = information([1.0], [2.0], method)
     assert found.value == 0
     assert found.stderr is None
+
+
+def test_kernels_that_see_nobody_in_both_are_warned_of(engine, rng):
+    x, y = rng.normal(size=(2, 300, 8))
+    with pytest.warns(it.InfotheoryWarning, match="of x and y together"):
+        found = information(x, y, "cauchy_schwarz", width=0.8)
+    assert found.value > 1  # of independent variables

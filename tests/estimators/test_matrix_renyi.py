@@ -90,7 +90,7 @@ def operator_entropy(alpha, variance, width):
 
 
 @pytest.mark.parametrize("alpha", [1.0, 1.01, 2.0, 5.0])
-def test_normal_samples_approach_the_operator(alpha):
+def test_normal_samples_approach_the_operator(engine, alpha):
     exact = operator_entropy(alpha, 1.0, 0.8)
     if alpha in (1.0, 2.0, 5.0):  # as it has been computed elsewhere, in bits
         published = {1.0: 1.837, 2.0: 1.429, 5.0: 1.098}[alpha]
@@ -105,7 +105,7 @@ def test_normal_samples_approach_the_operator(alpha):
 
 
 @pytest.mark.parametrize(("alpha", "bits"), [(1.0, 0.5418), (2.0, 0.4657)])
-def test_information_of_normals_approaches_the_operator(alpha, bits):
+def test_information_of_normals_approaches_the_operator(engine, alpha, bits):
     # the sum and the difference of x and y are independent, of variance 1 +- rho
     exact = 2 * operator_entropy(alpha, 1, 0.8)
     exact -= operator_entropy(alpha, 1.8, 0.8) + operator_entropy(alpha, 0.2, 0.8)
@@ -221,3 +221,19 @@ def test_bad_options(rng, options, message):
     x, y, _ = draw(rng)
     with pytest.raises(ValueError, match=message):
         it.mutual_information(x, y, method="matrix_renyi", **options)
+
+
+@pytest.mark.parametrize("alpha", [6.0, 8.0, 20.0, 100.0, 1e4])
+def test_high_orders_lose_no_digits(engine, rng, alpha):
+    far = 100.0 * np.arange(400)
+    assert entropy(far, alpha=alpha) == pytest.approx(math.log(400), rel=1e-12)
+    x = rng.standard_normal((300, 5))
+    largest = entropy(x, alpha=math.inf)
+    assert largest <= entropy(x, alpha=alpha) <= largest * alpha / (alpha - 1) + 1e-12
+
+
+def test_variables_that_see_nobody_together_are_warned_of(rng):
+    x, y = rng.standard_normal((2, 200, 8))
+    with pytest.warns(it.InfotheoryWarning, match="of all together"):
+        found = it.mutual_information(x, y, method="matrix_renyi", alpha=2, width=0.8)
+    assert found.diagnostics["saturated"]

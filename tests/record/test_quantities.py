@@ -58,6 +58,22 @@ def test_other_methods_see_the_numbers_of_x():
     assert value("H(T|Y):gaussian", t, probe) == pytest.approx(expected)
 
 
+def test_numbers_that_name_classes_are_doubted():
+    rng = np.random.default_rng(0)
+    x, classes = rng.normal(size=(60, 2)), np.arange(60) % 3
+
+    def said(method, y):
+        found = quantities.estimate(it.measure(f"I(T;Y):{method}"), x, Probe(x, y))
+        return any("taken as numbers" in text for text in found.diagnostics.get("warnings", ()))
+
+    for method in ("hsic", "cauchy_schwarz", "gaussian"):
+        assert said(method, classes)
+        assert not said(method, np.eye(3)[classes])
+        assert not said(method, classes % 2)
+        assert not said(method, rng.normal(size=60))
+    assert not said("mixed", classes)
+
+
 def test_a_conditional_estimator_is_asked_where_there_is_one():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, 60, 1))
