@@ -30,6 +30,10 @@ __all__ = [
 ]
 
 
+#: Floats hold all whole numbers up to this size.
+_WHOLE = 2**53
+
+
 def is_tensor(x: Any) -> bool:
     """Whether `x` is a torch tensor; torch is asked only if somebody has imported it already."""
     torch = sys.modules.get("torch")
@@ -40,7 +44,8 @@ def real(x: Any, name: str) -> Any:
     """Samples of a real variable as a C-contiguous (n, d) array of float32 or float64.
 
     Lists, pandas objects, integers, half precision, strided and read-only arrays are converted;
-    a CUDA tensor stays on its device. Whatever cannot be a sample is an error that says so.
+    a CUDA tensor stays on its device. Whatever cannot be a sample is an error that says so, and
+    so are integers whose differences no float would keep.
     """
     x = _array(x, name)
     if is_tensor(x):
@@ -48,6 +53,7 @@ def real(x: Any, name: str) -> Any:
     if x.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers; got dtype {x.dtype}.{_cure(x.dtype)}")
     x = _two_dimensional(x, name)
+    _refuse_lost_digits(x, name)
     dtype = x.dtype.type if x.dtype in (np.float32, np.float64) else np.float64
     # numpy calls a single column that runs backwards contiguous; torch cannot take it
     x = np.require(x.copy() if min(x.strides) < 0 else x, dtype, ["C", "A", "W"])
@@ -222,11 +228,46 @@ def _array(x: Any, name: str) -> Any:
         return _tensor(x, name)
     if hasattr(x, "to_numpy"):
         x = x.to_numpy()
+    if isinstance(x, (list, tuple)):
+        x = _of_list(x, name)
     try:
         x = np.asarray(x)
     except ValueError as error:
         raise ValueError(f"{name} must be a rectangular array; {error}.") from None
     return x
+
+
+def _of_list(rows: Sequence[Any], name: str) -> Sequence[Any]:
+    """The rows of a list, of which none loses a mask, a gradient or its type on the way."""
+    types = set(map(type, rows))
+    if any(issubclass(kind, np.ma.MaskedArray) for kind in types):
+        raise TypeError(
+            f"{name} must not hold masked arrays, since their masks would be ignored; drop the "
+            f"masked rows first."
+        )
+    _refuse_mixed(rows, types, name)
+    for row in rows:
+        if isinstance(row, (list, tuple)):
+            _refuse_mixed(row, set(map(type, row)), name)
+    if not any(map(is_tensor, rows)):
+        return rows
+    host = [_tensor(each, name) if is_tensor(each) else each for each in rows]
+    return [each.cpu().numpy() if is_tensor(each) else each for each in host]
+
+
+def _refuse_mixed(values: Sequence[Any], types: set[type], name: str) -> None:
+    """Strings turn numbers beside them into strings too: 1 into "1", and NaN into a label."""
+    strings = [kind for kind in types if issubclass(kind, (str, bytes))]
+    if not strings or len(strings) == len(types):
+        return
+    first, other = (
+        next(value for value in values if isinstance(value, (str, bytes)) is wanted)
+        for wanted in (True, False)
+    )
+    raise TypeError(
+        f"{name} must not mix strings with other types, which would become strings; got "
+        f"{first!r} and {other!r}. Make all strings or all numbers, and drop missing values."
+    )
 
 
 def _tensor(x: Any, name: str) -> Any:
@@ -248,11 +289,38 @@ def _real_tensor(x: Any, name: str) -> Any:
     if x.is_complex():
         raise TypeError(f"{name} must hold real numbers; got {x.dtype}.")
     x = _two_dimensional(x, name)
+    _refuse_lost_digits(x, name)
     if not (x.is_floating_point() and x.element_size() >= 4):
         x = x.double()
     if not bool(x.isfinite().all()):
         _refuse_non_finite(x.isfinite().cpu().numpy(), name)
     return x.contiguous()
+
+
+def _refuse_lost_digits(x: Any, name: str) -> None:
+    """An error where integers are rounded as floats, but would not be less an offset.
+
+    The offset is not subtracted here: methods that compare samples need the same one for all.
+    """
+    kind = str(x.dtype).rsplit(".", 1)[-1]
+    if kind not in ("int64", "uint64") or x.shape[0] == 0:
+        return
+    for place in range(x.shape[1]):
+        column = x[:, place]
+        low, high = int(column.min()), int(column.max())
+        if max(-low, high) <= _WHOLE or high - low > _WHOLE:
+            continue
+        if is_tensor(x):
+            exact = bool((column.double().to(column.dtype) == column).all())
+        else:
+            with np.errstate(invalid="ignore"):
+                exact = bool((column.astype(np.float64).astype(column.dtype) == column).all())
+        if not exact:
+            raise ValueError(
+                f"{name} must hold integers below 2**53 in size, beyond which floats round them; "
+                f"column {place} lies between {low} and {high}. Subtract an offset first: "
+                f"{name} - {name}.min(axis=0), or the same for all arrays that are compared."
+            )
 
 
 def _same_device(arrays: dict[str, Any]) -> None:

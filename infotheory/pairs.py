@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import warnings
 from dataclasses import dataclass, replace
@@ -14,6 +15,15 @@ from infotheory.estimate import Estimate, InfotheoryWarning, convert, outside
 from infotheory.uncertainty import repeated
 
 __all__ = ["Pairwise", "pairwise"]
+
+#: Options of mutual information that mean the same for x as for y. A method with any other option
+#: switched on is taken to tell x from y, as labels, pairs of widths and random draws do.
+_EVEN = frozenset(
+    {
+        *("alpha", "bin_width", "bins", "corrected", "k", "metric", "order", "pointwise"),
+        *("precision", "scale", "shrinkage", "strategy", "variant", "width"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -71,8 +81,7 @@ def pairwise(
         Variables in columns: the units of a layer, for example.
     y : array, shape (n,) or (n, q), optional
         Other variables in columns: one column of labels, for example. Without it the columns of
-        x are paired with each other: each pair once, as information is symmetric, and a variable
-        with itself not at all (NaN).
+        x are paired with each other, and a variable with itself not at all (NaN).
     quantity, method : str
         An estimator of two variables; `infotheory.methods("mutual_information")` lists them.
     n_jobs : int, optional
@@ -84,7 +93,8 @@ def pairwise(
     Returns
     -------
     Pairwise
-        ``values`` and ``stderr`` of shape (p, q), ``unit`` (nats), ``warnings``.
+        ``values`` and ``stderr`` of shape (p, q), ``unit`` (that of the method), ``warnings``.
+        Place (i, j) holds what the estimator makes of column i as x and column j as y.
 
     Raises
     ------
@@ -96,7 +106,9 @@ def pairwise(
     -----
     What is doubtful about single pairs is said in one warning. The largest of many estimates is
     large by chance: see `infotheory.permutation_test` for the null of one pair. Cost: p q
-    estimates of one column each.
+    estimates of one column each. Without y, p (p - 1) of them, and half of that for mutual
+    information by a method that treats x and y alike; a conditional entropy, a divergence, a method
+    that takes y for labels or draws at random is estimated in both orders.
     """
     measure = registry.measure(f"{quantity}:{method}", **options)
     entry = measure.entry
@@ -104,12 +116,10 @@ def pairwise(
         raise ValueError(f"pairwise needs an estimator of two variables; {entry.key} is none.")
     columns = [_columns(part) for part in entry.check(x, x if y is None else y)]
     shape = columns[0].shape[1], columns[1].shape[1]
-    pairs = list(np.ndindex(shape) if y is not None else itertools.combinations(range(shape[0]), 2))
-
-    def one(pair: tuple[int, int]) -> Estimate:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", InfotheoryWarning)
-            return measure(columns[0][:, pair[0]], columns[1][:, pair[1]])
+    mirrored = y is None and _treats_alike(measure)
+    among = itertools.combinations if mirrored else itertools.permutations
+    pairs = list(np.ndindex(shape) if y is not None else among(range(shape[0]), 2))
+    one = functools.partial(_of_pair, measure, *columns)
 
     values, stderr = np.full((2, *shape), np.nan)
     doubts: list[tuple[int, int, str]] = []
@@ -117,7 +127,7 @@ def pairwise(
         values[i, j] = found.value
         stderr[i, j] = np.nan if found.stderr is None else found.stderr
         doubts += [(i, j, message) for message in found.diagnostics.get("warnings", ())]
-        if y is None:
+        if mirrored:
             values[j, i], stderr[j, i] = values[i, j], stderr[i, j]
     if doubts:
         i, j, message = doubts[0]
@@ -132,3 +142,29 @@ def pairwise(
 
 def _columns(part: Any) -> Any:
     return part[:, None] if part.ndim == 1 else part
+
+
+def _of_pair(measure: registry.Measure, x: Any, y: Any, pair: tuple[int, int]) -> Estimate:
+    """The estimate of one column of each; its doubts are said for all pairs together."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InfotheoryWarning)
+        return measure(x[:, pair[0]], y[:, pair[1]])
+
+
+def _treats_alike(measure: registry.Measure) -> bool:
+    """Whether the value stays the same when x and y change places.
+
+    Mutual information does by definition, and so does an estimate that takes both for the same
+    kind of data and has no option that tells them apart.
+    """
+    entry = measure.entry
+    options = {**entry.options, **measure.options}
+    return (
+        entry.quantity == "mutual_information"
+        and entry.inputs[0] == entry.inputs[1]
+        and options.get("variant") != "ross"
+        and all(
+            value is None or value is False or (name in _EVEN and np.ndim(value) == 0)
+            for name, value in options.items()
+        )
+    )

@@ -14,20 +14,21 @@ import numpy as np
 
 from infotheory import checks, ops
 from infotheory.estimate import InfotheoryWarning, outside
+from infotheory.ops import ranges
 from infotheory.solvers.sources import (
     arrays_of,
     checked,
     finite_range,
+    host,
+    restricted,
     scaled,
     shape_of,
     transposed,
     weights_of,
 )
+from infotheory.solvers.unbalanced import Penalised, solve_penalised
 
 __all__ = ["UnbalancedTransport", "unbalanced_sinkhorn"]
-
-#: Regularisations come down by this factor, with so many iterations at each.
-_STAGE, _AT_STAGE = 0.25, 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,13 +47,16 @@ class UnbalancedTransport:
     mass : float
         The mass that is moved.
     potentials : tuple of arrays, shapes (n,) and (m,)
-        f and g, with P = a b' exp((f + g - C) / reg).
+        f and g, with P = a b' exp((f + g - C) / reg); infinite for a point all of whose cells are
+        forbidden, which is left behind.
     marginal_error : float
         Sum of absolute differences of the plan's marginals from those that its potentials ask
         for, a exp(-f / penalty) and b exp(-g / penalty), relative to the mass.
     iterations : int
     converged : bool
         Whether the marginal error is within the tolerance.
+    n, m : int
+        Points on either side.
     params : Mapping
         Options, with the regularisation resolved.
     """
@@ -65,19 +69,61 @@ class UnbalancedTransport:
     marginal_error: float
     iterations: int
     converged: bool
+    n: int
+    m: int
     params: Mapping[str, Any]
     _source: Any = field(repr=False)
-    _logs: tuple[np.ndarray, np.ndarray] = field(repr=False)
+    _weights: tuple[np.ndarray, np.ndarray] = field(repr=False)
 
     @cached_property
     def plan(self) -> np.ndarray:
-        """(n, m) the plan; made when it is first asked for."""
-        source = self._source
-        cost = ops.of(*source).squared_distances(*source) if isinstance(source, tuple) else source
-        cost = cost.cpu().numpy() if checks.is_tensor(cost) else cost
-        (f, g), (log_a, log_b) = self.potentials, self._logs
+        """(n, m) the plan, read-only; made when it is first asked for.
+
+        A MemoryError where it does not fit: see `plan_rows`.
+        """
+        needed, free = 8 * self.n * self.m, ranges.free_memory()
+        if needed > 0.9 * free:
+            raise MemoryError(
+                f"a plan of {self.n} x {self.m} takes {needed / 1e9:.3g} GB, and "
+                f"{free / 1e9:.3g} GB are free; plan_rows makes a part of it."
+            )
+        plan = self.plan_rows(0, self.n)
+        plan.flags.writeable = False
+        return plan
+
+    def plan_rows(self, start: int, stop: int) -> np.ndarray:
+        """Rows start to stop of the plan, for plans that are too large to hold.
+
+        Parameters
+        ----------
+        start, stop : int
+            As in a slice.
+
+        Returns
+        -------
+        float64 array, shape (stop - start, m)
+        """
+        source, rows = self._source, slice(start, stop)
         reg = self.params["reg"]
-        return np.exp((f + reg * log_a)[:, None] / reg + ((g + reg * log_b) - cost) / reg)
+        above, beside = map(_folded, self.potentials, self._weights, (reg, reg))
+        if not len(above[rows]):
+            return np.empty((0, self.m))
+        if isinstance(source, tuple):
+            # The plan takes the place of its costs.
+            room = host(ops.of(*source).squared_distances(source[0][rows], source[1]))
+        else:
+            room = np.array(host(source[rows]))
+        np.subtract(beside, room, out=room)
+        room += above[rows, None]
+        room /= reg
+        return np.exp(room, out=room)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {name: part for name, part in self.__dict__.items() if name != "plan"}
+        return {**state, "params": dict(self.params)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({**state, "params": MappingProxyType(state["params"])})
 
     def __float__(self) -> float:
         return self.value
@@ -134,10 +180,11 @@ def unbalanced_sinkhorn(
 
     Notes
     -----
-    Scalings damped by rho / (rho + epsilon), with the best common shift of both potentials after
-    each. They converge as powers of (rho / (rho + epsilon))^2 or faster: slowly for a penalty of
-    many regularisations. A result that is not within tol warns. Cost: O(n m) time for each scaling;
-    points are streamed.
+    Scalings damped by rho / (rho + epsilon) at falling regularisations, with the best common shift
+    of both potentials after each; where they are slow, Newton steps on the dual. A result that is
+    not within tol warns. Cost: O(n m) time for each scaling, and O(n m^2) for each Newton step of
+    few columns; two matrices of memory. Points too many for that are streamed, by scalings
+    alone, which converge slowly for a penalty of many regularisations.
 
     References
     ----------
@@ -156,14 +203,15 @@ def unbalanced_sinkhorn(
     if reg_scale == "mean":
         penalty *= scaled(1.0, source)
         reg = scaled(reg, source)
-    params = {"reg": reg, "penalty": penalty, "tol": tol, "max_iterations": most}
-    found = _solved(source, a, b, MappingProxyType(params | {"reg_scale": reg_scale}))
+    params = {"reg": reg, "penalty": penalty, "reg_scale": reg_scale, "tol": tol}
+    source = _owned(source, *((x, y) if cost is None else (cost,)))
+    found = _solved(source, a, b, params | {"max_iterations": most})
     if not found.converged:
         warnings.warn(
             f"unbalanced_sinkhorn: marginals are {found.marginal_error:.2g} from those asked for "
             f"after {found.iterations} iterations, where {tol:.2g} was asked for; the best value "
-            f"is between {found.lower:.6g} and {found.value:.6g}. Choose a larger reg, a smaller "
-            f"penalty, or more iterations.",
+            f"is between {found.lower:.6g} and {found.value:.6g}. Choose a larger reg"
+            f"{', or more iterations' if found.iterations >= most else ' or tol'}.",
             InfotheoryWarning,
             stacklevel=outside(),
         )
@@ -171,56 +219,73 @@ def unbalanced_sinkhorn(
 
 
 def _solved(
-    source: Any, a: np.ndarray, b: np.ndarray, params: Mapping[str, Any]
+    source: Any, a: np.ndarray, b: np.ndarray, params: dict[str, Any]
 ) -> UnbalancedTransport:
-    reg, rho = params["reg"], params["penalty"]
-    engine, across = ops.of(*arrays_of(source)), transposed(source)
-    with np.errstate(divide="ignore"):
-        log_a, log_b = np.log(a), np.log(b)
-    low, high, _ = finite_range(source)
-    f, g, done, error = np.zeros(len(a)), np.zeros(len(b)), 0, math.inf
-    stages = max(0, math.ceil(math.log(max((high - low) / (4 * reg), 1.0), 1 / _STAGE)))
-    for stage in range(stages, -1, -1):
-        width = reg / _STAGE**stage
-        damping = rho / (rho + width)
-        last = stage == 0
-        left = params["max_iterations"] - done
-        for _ in range(left if last else min(_AT_STAGE, left - 1)):
-            f = damping * engine.soft_minimum(source, g + width * log_b, width)[0]
-            minima = engine.soft_minimum(across, f + width * log_a, width)[0]
-            wanted = _times(b, -g / rho)
-            mass = float(wanted.sum())
-            error = float(np.abs(_times(b, (g - minima) / width) - wanted).sum()) / mass
-            done += 1
-            if last and error <= params["tol"] / 2:
-                break
-            g = damping * minima
-            # The plan does not see a shift from one potential to the other; the penalties do.
-            shift = rho / 2 * math.log(_times(a, -f / rho).sum() / _times(b, -g / rho).sum())
-            f, g = f + shift, g - shift
-    return _described(source, (a, b), (log_a, log_b), (f, g), done, params)
+    """The potentials of points that can have mass; the others are left behind."""
+    reg, rho, tol = params["reg"], params["penalty"], params["tol"]
+    rows, columns = _reached(source, a > 0, b > 0)
+    f, g, done = np.full(len(a), math.inf), np.full(len(b), math.inf), 0
+    if rows.any():
+        inner = restricted(source, rows, columns)
+        # Newton steps are for the shorter side.
+        swapped = int(rows.sum()) < int(columns.sum())
+        weights = (b[columns], a[rows]) if swapped else (a[rows], b[columns])
+        problem = Penalised(
+            ops.of(*arrays_of(inner)),
+            transposed(inner) if swapped else inner,
+            *weights,
+            reg,
+            rho,
+            params["max_iterations"],
+        )
+        low, high, _ = finite_range(inner)
+        first, second, done = solve_penalised(problem, high - low, tol / 2)
+        f[rows], g[columns] = (second, first) if swapped else (first, second)
+    damping = rho / (rho + reg)
+    engine = ops.of(*arrays_of(source))
+    empty = (a == 0) & _reached(source, a >= 0, columns)[0]
+    if empty.any():
+        part = restricted(source, empty, columns)
+        beside = _folded(g, b, reg)[columns]
+        f[empty] = damping * engine.soft_minimum(part, beside, reg)[0]
+    empty = (b == 0) & _reached(source, rows, b >= 0)[1]
+    if empty.any():
+        part = transposed(restricted(source, rows, empty))
+        above = _folded(f, a, reg)[rows]
+        g[empty] = damping * engine.soft_minimum(part, above, reg)[0]
+    return _described(source, (a, b), (f, g), done, params)
+
+
+def _reached(source: Any, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which of these rows and columns have a cell in common with another that is allowed."""
+    if isinstance(source, tuple):
+        return rows & columns.any(), columns & rows.any()
+    allowed = host(source) < math.inf
+    return rows & allowed[:, columns].any(axis=1), columns & allowed[rows].any(axis=0)
 
 
 def _described(
     source: Any,
     weights: tuple[np.ndarray, np.ndarray],
-    logs: tuple[np.ndarray, np.ndarray],
     potentials: tuple[np.ndarray, np.ndarray],
     done: int,
-    params: Mapping[str, Any],
+    params: dict[str, Any],
 ) -> UnbalancedTransport:
     """What the potentials are worth, by one more pass over the costs."""
     reg, rho = params["reg"], params["penalty"]
     (a, b), (f, g) = weights, potentials
-    above, beside = f + reg * logs[0], g + reg * logs[1]
+    above, beside = _folded(f, a, reg), _folded(g, b, reg)
     rows, columns, cost = ops.of(*arrays_of(source)).plan_sums(source, above, beside, reg)
     mass, product = float(rows.sum()), float(a.sum() * b.sum())
-    wanted = _times(a, -f / rho), _times(b, -g / rho)
-    error = float(np.abs(rows - wanted[0]).sum() + np.abs(columns - wanted[1]).sum()) / mass
-    kept_f, kept_g = np.where(a > 0, f, 0.0), np.where(b > 0, g, 0.0)
+    # What the potentials ask for, less the weights; they are infinite where nothing is moved.
+    excess = a * np.expm1(-f / rho), b * np.expm1(-g / rho)
+    wanted = a + excess[0], b + excess[1]
+    error = float(np.abs(rows - wanted[0]).sum() + np.abs(columns - wanted[1]).sum())
+    error /= mass or 1.0
+    kept_f, kept_g = np.where(rows > 0, f, 0.0), np.where(columns > 0, g, 0.0)
     entropy = float(kept_f @ rows + kept_g @ columns) - cost - reg * (mass - product)
     value = cost + entropy + rho * (_divergence(rows, a) + _divergence(columns, b))
-    lower = rho * float((a - wanted[0]).sum() + (b - wanted[1]).sum()) + reg * (product - mass)
+    lower = reg * (product - mass) - rho * float(excess[0].sum() + excess[1].sum())
     return UnbalancedTransport(
         cost=cost,
         value=value,
@@ -230,18 +295,37 @@ def _described(
         marginal_error=error,
         iterations=done,
         converged=error <= params["tol"],
-        params=params,
+        n=len(a),
+        m=len(b),
+        params=MappingProxyType(params),
         _source=source,
-        _logs=logs,
+        _weights=weights,
     )
 
 
-def _times(weights: np.ndarray, exponents: np.ndarray) -> np.ndarray:
-    """Weights times exponentials, 0 where the weight is, whatever the exponent."""
-    return np.where(weights > 0, weights * np.exp(np.where(weights > 0, exponents, 0.0)), 0.0)
+def _folded(potential: np.ndarray, weights: np.ndarray, reg: float) -> np.ndarray:
+    """The potential with the weights in it: minus infinity where there can be no mass."""
+    out = np.full(len(weights), -np.inf)
+    kept = (weights > 0) & np.isfinite(potential)
+    out[kept] = potential[kept] + reg * np.log(weights[kept])
+    return out
 
 
 def _divergence(p: np.ndarray, q: np.ndarray) -> float:
-    """Sum of p ln(p / q) - p + q."""
-    positive = p > 0
-    return float((p[positive] * np.log(p[positive] / q[positive])).sum() - p.sum() + q.sum())
+    """Sum of p ln(p / q) - p + q, whose terms are small where p is near q."""
+    nothing, kept = q[p <= 0], p > 0
+    p, q = p[kept], q[kept]
+    change = (p - q) / q
+    near = np.abs(change) < 0.5
+    logs = np.where(near, np.log1p(np.where(near, change, 0.0)), np.log(p) - np.log(q))
+    return float((p * logs - (p - q)).sum() + nothing.sum())
+
+
+def _owned(source: Any, *given: Any) -> Any:
+    """The source, or a copy where it shares memory with what was given."""
+    if isinstance(source, tuple):
+        return tuple(_owned(*pair) for pair in zip(source, given, strict=True))
+    if checks.is_tensor(source):
+        shared = checks.is_tensor(given[-1]) and source.data_ptr() == given[-1].data_ptr()
+        return source.clone() if shared else source
+    return source.copy() if np.may_share_memory(source, np.asarray(given[-1])) else source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
 from collections.abc import Callable, Iterable
@@ -11,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from infotheory import checks
-from infotheory.estimate import Estimate, InfotheoryWarning, convert
-from infotheory.registry import Measure, measure
+from infotheory.estimate import Estimate, InfotheoryWarning, convert, outside
+from infotheory.registry import Entry, Measure, measure
 from infotheory.widths import pooled
 
 __all__ = ["Interval", "PermutationTest", "confidence_interval", "permutation_test", "repeated"]
@@ -45,9 +46,11 @@ class PermutationTest:
     p: float
 
     def __str__(self) -> str:
+        with np.errstate(invalid="ignore"):  # infinite values have no spread
+            mean, spread = self.null.mean(), self.null.std()
         return (
             f"{self.estimate}, p = {self.p:.3g} in {len(self.null)} permutations "
-            f"(null {self.null.mean():.3g} ± {self.null.std():.2g})"
+            f"(null {mean:.3g} ± {spread:.2g})"
         )
 
 
@@ -83,13 +86,15 @@ def confidence_interval(
     Returns
     -------
     Interval
-        ``low``, ``high``, ``level``, ``estimate``, in nats for information.
+        ``low``, ``high``, ``level``, ``estimate``, in nats for information. From minus infinity to
+        infinity, with a warning, if the estimate or that of any half is infinite: then the halves
+        say nothing about its spread.
 
     Raises
     ------
-    ValueError
-        For a level outside (0, 1), fewer than 20 samples of any array, or what the estimator
-        refuses.
+    TypeError, ValueError
+        For a number of arrays that the estimator does not take, a level outside (0, 1), fewer than
+        20 samples of any array, or what the estimator refuses.
 
     Notes
     -----
@@ -114,18 +119,19 @@ def confidence_interval(
         raise ValueError(f"a confidence interval needs at least 20 samples; got n={n}.")
     estimate = chosen(*samples)
     half = n // 2
-
-    def rows(size: int, generator: np.random.Generator) -> np.ndarray:
-        return np.sort(generator.choice(size, size=size // 2, replace=False))
-
-    def one(generator: np.random.Generator) -> float:
-        if chosen.entry.paired:
-            both = rows(n, generator)
-            return _quietly(chosen, *(x[both] for x in samples))
-        apart = [x[rows(len(x), generator)] for x in samples]
-        return _quietly(chosen, *apart)
-
-    found = np.array(repeated(one, checks.generator(rng).spawn(subsamples), n_jobs))
+    chances = checks.generator(rng).spawn(subsamples)
+    one = functools.partial(_of_halves, chosen, samples)
+    found = np.array(repeated(one, chances, n_jobs))
+    infinite = int(np.isinf(found).sum())
+    if infinite or math.isinf(estimate.value):
+        warnings.warn(
+            f"{chosen.key}: the estimate is {estimate.value:.6g}, and {infinite} of {subsamples} "
+            f"halves of the samples give an infinite one, so the interval is (-inf, inf); look for "
+            f"constant, redundant or repeated data.",
+            InfotheoryWarning,
+            stacklevel=outside(),
+        )
+        return Interval(-math.inf, math.inf, level, estimate)
     spread = math.sqrt(half / (n - half)) * (found - found.mean())
     low, high = estimate.value - np.quantile(spread, [(1 + level) / 2, (1 - level) / 2])
     return Interval(float(low), float(high), level, estimate)
@@ -168,19 +174,25 @@ def permutation_test(
 
     Raises
     ------
-    ValueError
-        For fewer than one permutation, or what the estimator refuses.
+    TypeError, ValueError
+        For an estimator of other than two variables, fewer than one permutation, or what the
+        estimator refuses.
 
     Notes
     -----
     Exact at any sample size, as long as the samples are exchangeable under the hypothesis: not
-    for time series. Cost: B + 1 estimates; of KSG (variant 1) less than half of that, because
-    the structure of x and of y is found once.
+    for time series. Cost: B + 1 estimates; of KSG (variant 1) a fraction of that, because the
+    structure of x and of y is found once.
 
     References
     ----------
     Phipson & Smyth (2010), doi:10.2202/1544-6115.1585, section 4 (why p is never 0).
     """
+    if not _accepts(entry := measure(key).entry, 2):
+        raise ValueError(
+            f"permutation_test needs an estimator of two variables; {entry.key} takes "
+            f"{_taken(entry)}."
+        )
     chosen, (x, y) = _prepared(key, (x, y))
     checks.integer(permutations, "permutations", low=1)
     estimate = chosen(x, y)
@@ -190,11 +202,8 @@ def permutation_test(
     else:
         together = pooled(x, y)
         orders = [each.permutation(len(together)) for each in chances]
-
-        def divided(order: np.ndarray) -> float:
-            return _quietly(chosen, together[order[: len(x)]], together[order[len(x) :]])
-
-        null = np.array(repeated(divided, orders, n_jobs))
+        one = functools.partial(_of_division, chosen, together, len(x))
+        null = np.array(repeated(one, orders, n_jobs))
     reached = int((null >= estimate.value).sum())
     return PermutationTest(estimate, null, (reached + 1) / (permutations + 1))
 
@@ -208,13 +217,54 @@ def _of_pairings(
         found = chosen.entry.null(x, y, np.array(orders), **options)
         if found is not None:
             return np.asarray(found)
-    return np.array(repeated(lambda order: _quietly(chosen, x, y[order]), orders, n_jobs))
+    return np.array(repeated(functools.partial(_of_pairing, chosen, x, y), orders, n_jobs))
+
+
+# The repeated work is functions of this module, which every backend of joblib can pickle.
+
+
+def _of_halves(chosen: Measure, samples: list[Any], generator: np.random.Generator) -> float:
+    """The estimate of a random half of the samples, or of each array where they are not paired."""
+
+    def rows(size: int) -> np.ndarray:
+        return np.sort(generator.choice(size, size=size // 2, replace=False))
+
+    if chosen.entry.paired:
+        both = rows(len(samples[0]))
+        return _quietly(chosen, *(x[both] for x in samples))
+    apart = [x[rows(len(x))] for x in samples]
+    return _quietly(chosen, *apart)
+
+
+def _of_pairing(chosen: Measure, x: Any, y: Any, order: np.ndarray) -> float:
+    return _quietly(chosen, x, y[order])
+
+
+def _of_division(chosen: Measure, together: Any, size: int, order: np.ndarray) -> float:
+    return _quietly(chosen, together[order[:size]], together[order[size:]])
 
 
 def _prepared(key: str | Measure, arrays: tuple[Any, ...]) -> tuple[Measure, list[Any]]:
     """The measure and its samples as arrays that can be indexed by row."""
     chosen = measure(key)
-    return chosen, chosen.entry.check(*arrays)
+    if not _accepts(entry := chosen.entry, len(arrays)):
+        raise TypeError(f"{entry.key} takes {_taken(entry)}; got {len(arrays)}.")
+    return chosen, entry.check(*arrays)
+
+
+def _accepts(entry: Entry, count: int) -> bool:
+    """Whether the estimator takes so many arrays."""
+    if entry.takes_any_number:
+        return count >= len(entry.inputs) - 1
+    return count == len(entry.inputs)
+
+
+def _taken(entry: Entry) -> str:
+    """How many arrays the estimator takes, in words."""
+    if entry.takes_any_number:
+        return f"{len(entry.inputs) - 1} arrays or more"
+    count = len(entry.inputs)
+    return f"{count} array{'s' if count > 1 else ''} ({', '.join(entry.names)})"
 
 
 def _quietly(chosen: Measure, *samples: Any) -> float:

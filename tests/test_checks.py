@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
+import infotheory as it
 from infotheory import checks
 
 # ---- real ---------------------------------------------------------------------------------
@@ -207,3 +208,76 @@ def test_tensors_are_recognised_without_importing_torch():
         [sys.executable, "-c", asked], capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "False"
+
+
+def test_one_array_is_no_list_of_variables():
+    rows = np.zeros((5, 2))
+    assert checks.several([rows, rows], "variables")[1] is rows
+    with pytest.raises(TypeError, match=r"variables must be a list of arrays.*\(5, 2\)"):
+        it.total_correlation(rows)
+    with pytest.raises(TypeError, match="variables must be a list"):
+        it.dual_total_correlation(rows, method="matrix_renyi")
+    with pytest.raises(TypeError, match="samples must be a list"):
+        it.generalized_cauchy_schwarz(rows)
+
+
+STAMPS = 1_700_000_000_000_000_000 + np.arange(0, 5000, 7)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        STAMPS,
+        STAMPS[::-1],
+        STAMPS.astype(np.uint64) + np.uint64(2**63),
+        -STAMPS,
+        np.stack([np.arange(len(STAMPS)), STAMPS], axis=1),
+        torch.tensor(STAMPS),
+        STAMPS.tolist(),
+    ],
+    ids=["int64", "backwards", "uint64", "negative", "second column", "tensor", "list"],
+)
+def test_integers_that_floats_would_round_are_refused(x):
+    with pytest.raises(
+        ValueError, match=r"stamps must hold integers below 2\*\*53.*Subtract an off"
+    ):
+        checks.real(x, "stamps")
+
+
+def test_a_tensor_that_stays_on_its_device_is_refused_alike():
+    with pytest.raises(ValueError, match=r"stamps must hold integers below 2\*\*53"):
+        checks._real_tensor(torch.tensor(STAMPS), "stamps")
+
+
+def test_integers_that_floats_hold_or_no_offset_would_save_are_taken(rng):
+    assert np.array_equal(checks.real(STAMPS - STAMPS[0], "x")[:, 0], STAMPS - STAMPS[0])
+    assert checks.real([2**60, 2**60 + 256], "x")[:, 0].tolist() == [2.0**60, 2.0**60 + 256]
+    assert checks.real([2**53, -(2**53)], "x").shape == (2, 1)
+    wide = rng.integers(-(2**63), 2**63 - 1, 20)
+    assert np.array_equal(checks.real(wide, "x")[:, 0], wide.astype(float))
+
+
+@pytest.mark.parametrize(
+    "labels", [["a", "b", float("nan")], [1, "1"], ("a", None), [["a", "b"], ["a", 1]]], ids=repr
+)
+def test_strings_are_not_mixed_with_other_types(labels):
+    with pytest.raises(TypeError, match="labels must not mix strings with other types"):
+        checks.codes(labels, "labels")
+
+
+def test_strings_of_two_classes_are_strings():
+    assert checks.codes(["b", np.str_("a")], "x").tolist() == [1, 0]
+
+
+def test_masks_in_a_list_are_not_ignored():
+    rows = [np.ma.masked_array([1.0, 2.0], mask=[False, True]) for _ in range(3)]
+    with pytest.raises(TypeError, match="x must not hold masked arrays"):
+        checks.real(rows, "x")
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_lists_of_tensors_with_gradients_are_detached(dtype):
+    rows = [torch.tensor([1.0, 2.0], dtype=dtype, requires_grad=True), torch.tensor([3.0, 4.0])]
+    assert checks.real(rows, "x").tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    scalars = [torch.tensor(1.0, dtype=dtype, requires_grad=True), 2.0]
+    assert checks.real(scalars, "x").tolist() == [[1.0], [2.0]]

@@ -745,6 +745,22 @@ def test_the_order_of_the_samples_does_not_matter(entry, engine, rng):
         assert found.stderr == pytest.approx(plain.stderr, rel=1e-11, abs=1e-12)
 
 
+@each_entry
+def test_nor_does_the_order_of_whole_numbers_without_a_duplicate(entry, engine, rng):
+    """Equal distances tie though no samples do; rounding must not break them by row."""
+    if "real" not in inputs(entry) or entry.options.get("scale") != "standardise":
+        pytest.skip("its distances are those of the data")
+    arrays = [
+        rng.permutation(1000)[:300].reshape(-1, 1) if kind == "real" else array
+        for kind, array in zip(inputs(entry), draw(entry, 300), strict=True)
+    ]
+    order = np.arange(300)[::-1]
+    plain = estimate(entry, *arrays).value
+    for unit in (1, 1000, 0.1):
+        found = estimate(entry, *(array[order] * unit for array in arrays)).value
+        assert found == pytest.approx(plain, rel=1e-12, abs=1e-12)
+
+
 def _close(a, b):
     if isinstance(a, (bool, str, type(None))):
         return a == b
@@ -838,6 +854,19 @@ def test_a_constant_tells_nothing(entry, engine):
         arrays = [constant, arrays[1], constant]
     found = estimate(entry, *swapped(arrays, 0, constant))
     assert found.value == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("entry", [e for e in SHARED if "k" in e.values[0].options])
+@pytest.mark.parametrize("sides", [4, 40])
+def test_ties_are_not_taken_for_dependence(entry, sides):
+    rng = np.random.default_rng(5)
+    dice = [rng.integers(0, sides, (300, 1)) for _ in inputs(entry)]
+    found = estimate(entry, *dice)
+    ceiling = found.diagnostics.get("ceiling", math.inf)
+    assert found.diagnostics.get("saturated", False) is False
+    said = " ".join(found.diagnostics.get("warnings", ()))
+    assert "at its ceiling" not in said
+    assert found.value <= ceiling + 1e-12 or "beyond the ceiling" in said
 
 
 @pytest.mark.parametrize("entry", SHARED)

@@ -138,6 +138,45 @@ def test_bad_tables_are_refused(axes):
             function(np.full((2,) * 4, 1 / 16))
 
 
+@pytest.mark.parametrize("outcomes", [3, 2000, 200_000])
+@pytest.mark.parametrize("precision", [torch.float32, torch.float16, torch.bfloat16])
+def test_tables_of_less_precision_are_normalised(precision, outcomes):
+    generator = torch.Generator().manual_seed(outcomes)
+    logits = torch.randn(outcomes, generator=generator)
+    p = torch.softmax(logits, 0).to(precision).requires_grad_()
+    before = p.detach().clone()
+    exact = p.detach().double().numpy()
+    exact = exact / exact.sum()
+    by_hand = -(exact[exact > 0] * np.log(exact[exact > 0])).sum()
+    assert distribution_entropy(p).value == pytest.approx(by_hand, rel=1e-12)
+    assert torch.equal(p, before)
+    if precision != torch.bfloat16:
+        assert distribution_entropy(p.detach().numpy()).value == distribution_entropy(p).value
+    # and is a distribution: nothing diverges from itself, and no divergence is below 0
+    other = torch.softmax(logits / 2, 0).to(precision)
+    assert it.f_divergence(p, p).value == 0
+    assert it.f_divergence(p, other).value > 0
+    for broken in (p * 1.05, p * 0.95):
+        with pytest.raises(ValueError, match=r"^p must sum to 1 within"):
+            distribution_entropy(broken)
+
+
+def test_the_tolerance_is_that_of_the_input():
+    table = np.array([0.25, 0.75])
+    distribution_entropy((table * (1 + 5e-6)).astype(np.float32))
+    with pytest.raises(ValueError, match=r"within 1e-05; the sum is 1\.0000"):
+        distribution_entropy((table * (1 + 2e-5)).astype(np.float32))
+    with pytest.raises(ValueError, match="within 1e-09"):
+        distribution_entropy(table * (1 + 5e-6))
+    halves = np.array([[0.1, 0.2], [0.3, 0.4]], np.float16)
+    exact = halves.astype(float) / halves.astype(float).sum()
+    assert distribution_mutual_information(halves).value == pytest.approx(
+        distribution_mutual_information(exact).value, rel=1e-14
+    )
+    with pytest.raises(ValueError, match=r"within 0\.01"):
+        distribution_entropy((table * 1.02).astype(np.float16))
+
+
 def test_bad_orders_are_refused():
     with pytest.raises(ValueError, match="order must be a number from 0 to infinity; got -1"):
         distribution_entropy([0.5, 0.5], order=-1)

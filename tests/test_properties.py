@@ -5,7 +5,9 @@ The exact properties of an estimator are in the file of its own.
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,19 @@ from infotheory import truth
 
 LN2 = math.log(2)
 METHODS = ["ksg", "mixed", "gaussian", "gaussian_copula", "kde"]
+
+#: Samples of the benchmark of Czyz et al. (2023), where they are at hand.
+BENCHMARK = Path(__file__).resolve().parents[1].parent / "shared" / "truth" / "bmi"
+#: The largest error of KSG there at n = 10,000, where one or two columns meet one or two, or the
+#: normals are dense. None of the tasks 1 x 1 has raw Student samples at df = 1.
+BARS = {
+    "1v1-normal-0.75": 0.03,
+    "1v1-additive-0.1": 0.03,
+    "1v1-bimodal-0.75": 0.03,
+    "swissroll_x-normal_cdf-1v1-normal-0.75": 0.03,
+    "multinormal-dense-2-2-0.5": 0.03,
+    "multinormal-dense-3-3-0.5": 0.03,
+}
 
 pytestmark = pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
 
@@ -44,7 +59,9 @@ def test_independent_variables_share_nothing_on_average(method, d):
     found = [information(*normals(0.0, 400, seed, d), method=method) for seed in range(20)]
     mean, error = mean_and_error(found)
     assert min(found) < 0
-    assert abs(mean) < 3 * error
+    # Two standard errors are the bar of neighbours; of all means of 20 one in 20 is beyond it, and
+    # the copula's for these seeds is.
+    assert abs(mean) < (3 if method == "gaussian_copula" else 2) * error
     assert np.std(found) < 0.05
 
 
@@ -58,7 +75,7 @@ def test_independent_variables_of_any_law_share_nothing(metric, variant):
         found.append(information(x, y, metric=metric, variant=variant))
     mean, error = mean_and_error(found)
     assert min(found) < 0 < max(found)
-    assert abs(mean) < 3 * error
+    assert abs(mean) < 2 * error
 
 
 def test_shuffled_pairs_share_nothing_within_their_spread():
@@ -66,8 +83,8 @@ def test_shuffled_pairs_share_nothing_within_their_spread():
     rng = np.random.default_rng(5)
     found = [information(x, rng.permutation(y)) for _ in range(40)]
     mean, error = mean_and_error(found)
-    assert abs(mean) < 3 * error
-    assert max(np.abs(found)) < 4 * np.std(found)
+    assert abs(mean) < 2 * error
+    assert max(np.abs(found)) < 3 * np.std(found)
 
 
 @pytest.mark.parametrize("method", ["ksg", "mixed", "gaussian"])
@@ -79,7 +96,7 @@ def test_conditionally_independent_variables_share_nothing(method):
         found.append(it.conditional_mutual_information(*arrays, method=method).value)
     mean, error = mean_and_error(found)
     assert problem.value == 0
-    assert abs(mean) < max(3 * error, 0.01)
+    assert abs(mean) < max(2 * error, 0.01)
     if method != "gaussian":
         assert min(found) < 0
 
@@ -303,3 +320,29 @@ def test_signs_and_separate_uniforms_hold_one_bit():
         assert found == pytest.approx(LN2, abs=0.02)
         found = information(normal, np.sign(normal), "mixed", variant=variant)
         assert found == pytest.approx(LN2, abs=0.01)
+
+
+# ---- the bars of the benchmark and of scikit-learn ------------------------------------------
+
+
+@pytest.mark.skipif(not BENCHMARK.exists(), reason=f"no {BENCHMARK}")
+@pytest.mark.parametrize("variant", [1, 2])
+@pytest.mark.parametrize("task", BARS)
+def test_information_within_the_bars_of_the_benchmark(task, variant):
+    known = json.loads((BENCHMARK / "manifest.json").read_text())["tasks"][task]["mi_true"]
+    with np.load(BENCHMARK / f"{task}__n10000__s0.npz") as samples:
+        x, y = samples["x"], samples["y"]
+        exact = float(samples["mi_true"])
+    assert len(x) == 10_000
+    assert exact == pytest.approx(known, abs=1e-6)
+    assert information(x, y, variant=variant) == pytest.approx(exact, abs=BARS[task])
+
+
+@pytest.mark.parametrize("k", [3, 5, 7])
+def test_information_within_the_bar_of_scikit_learn(k):
+    # Its own test of two normal variables, of deviations 1 and 10 and correlation .5, which leaves
+    # their scales alone.
+    covariance = [[1.0, 5.0], [5.0, 100.0]]
+    z = np.random.RandomState(0).multivariate_normal([0, 0], covariance, size=1000)
+    exact = -0.5 * math.log(1 - 0.5**2)
+    assert information(z[:, 0], z[:, 1], k=k, scale=None) == pytest.approx(exact, rel=0.1)

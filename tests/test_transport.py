@@ -274,7 +274,7 @@ BAD = {
     "solver": ({"solver": "lp"}, "solver must be one of"),
     "scale": ({"reg_scale": "max"}, "reg_scale must be one of"),
     "no mean": ({"cost": np.zeros((2, 2)), "reg_scale": "mean"}, "needs a mean cost above 0"),
-    "tiny": ({"cost": np.full((2, 2), 1e300), "reg": 1e-300}, "reg must not be so small"),
+    "tiny": ({"cost": np.full((2, 2), 1e300), "reg": 1e-300}, "reg must be at least"),
     "start": ({"potentials": [1.0]}, "potentials must be a pair"),
     "shapes": ({"potentials": ([1.0], [1.0])}, "potentials must have shapes"),
     "tol": ({"tol": 0.0}, "tol must be"),

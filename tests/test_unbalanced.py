@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
 import infotheory as it
+from infotheory.ops import ranges
+from infotheory.solvers import unbalanced as solver
 
 
 def draw(rng, n=12, m=9):
@@ -112,6 +116,102 @@ def test_points_without_weight_and_forbidden_cells(engine, rng):
     assert found.value == pytest.approx(without.value, rel=1e-8)
 
 
+def test_what_cannot_be_moved_is_left_behind(engine):
+    cost = np.array([[0, 1.0], [np.inf, np.inf]])
+    reg, penalty = 0.1, 0.7
+    # without that row, the product a b' of the relative entropy still has its part
+    alone = it.unbalanced_sinkhorn(cost=cost[:1], a=[0.5], b=[0.5, 0.5], reg=reg, penalty=penalty)
+    expected = alone.value + penalty * 0.5 + reg * 0.5
+    for side in (cost, cost.T):
+        found = it.unbalanced_sinkhorn(cost=side, reg=reg, penalty=penalty)
+        assert found.converged
+        assert found.value == pytest.approx(expected, rel=1e-9)
+        assert found.lower == pytest.approx(expected, rel=1e-9)
+        assert found.mass == pytest.approx(alone.mass, rel=1e-8)
+        plan = found.plan if side is cost else found.plan.T
+        np.testing.assert_allclose(plan[0], alone.plan[0], rtol=1e-8)
+        np.testing.assert_array_equal(plan[1], 0)
+        assert objective(
+            plan, np.where(plan > 0, cost, 0), *[np.full(2, 0.5)] * 2, reg, penalty
+        ) == (pytest.approx(found.value, rel=1e-9))
+
+
+def test_nothing_at_all_can_be_moved(engine):
+    a, b = [1.0, 2.0], [0.5, 0.0, 3.0]
+    cost = np.full((2, 3), np.inf)
+    cost[:, 1] = 1.0
+    found = it.unbalanced_sinkhorn(cost=cost, a=a, b=b, reg=0.1, penalty=2.0)
+    assert found.converged
+    assert (found.mass, found.cost, found.plan.max()) == (0, 0, 0)
+    assert found.value == pytest.approx(2.0 * (3.0 + 3.5) + 0.1 * 3.0 * 3.5, rel=1e-12)
+    assert found.lower == pytest.approx(found.value, rel=1e-12)
+
+
+@pytest.mark.parametrize("reg", [1e-2, 1e-3, 1e-4])
+@pytest.mark.parametrize("penalty", [0.1, 1.0, 100.0, 1e4])
+def test_any_regularisation_and_penalty(engine, rng, reg, penalty):
+    x, y = rng.standard_normal((100, 2)), 0.5 + rng.standard_normal((90, 2))
+    cost = squares(x, y)
+    cost /= cost.mean()
+    found = it.unbalanced_sinkhorn(cost=cost, reg=reg, penalty=penalty, max_iterations=400)
+    assert found.converged
+    assert found.lower == pytest.approx(found.value, rel=1e-9)
+    a, b = np.full(100, 1 / 100), np.full(90, 1 / 90)
+    exact = objective(found.plan, cost, a, b, reg, penalty)
+    assert found.value == pytest.approx(exact, rel=1e-8)
+    # and the first-order conditions, of the plan itself
+    rows, columns = (found.plan.sum(axis) for axis in (1, 0))
+    shown = found.plan > 1e-200
+    slope = cost + reg * np.log(np.where(shown, found.plan, 1.0) / np.outer(a, b))
+    slope += penalty * (np.log(rows / a)[:, None] + np.log(columns / b))
+    assert np.abs(found.plan * slope)[shown].sum() <= 1e-9 * (1 + penalty)
+
+
+def test_paths_agree(engine, rng, monkeypatch):
+    x, y, a, b = draw(rng, 60, 40)
+    options = {"a": a, "b": b, "reg": 0.02, "penalty": 5.0, "tol": 1e-12}
+    factorised = it.unbalanced_sinkhorn(x, y, **options)
+    with monkeypatch.context() as patched:
+        patched.setattr(solver, "SMALL", 1)
+        iterated = it.unbalanced_sinkhorn(x, y, **options)
+    monkeypatch.setattr(solver, "LARGEST_DENSE", 1)
+    streamed = it.unbalanced_sinkhorn(x, y, **options)
+    assert streamed.iterations > factorised.iterations
+    for found in (factorised, iterated, streamed):
+        assert found.converged
+        assert found.value == pytest.approx(factorised.value, rel=1e-10)
+        np.testing.assert_allclose(found.plan, factorised.plan, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["points", "cost"])
+def test_a_result_is_its_own(engine, rng, kind):
+    x, y, a, b = draw(rng)
+    given = {"x": x, "y": y} if kind == "points" else {"cost": squares(x, y)}
+    found = it.unbalanced_sinkhorn(**given, a=a, b=b, reg=0.1, penalty=1.0)
+    kept = found.plan_rows(0, 12)
+    for array in (*given.values(), a, b):
+        array *= 2
+    np.testing.assert_array_equal(found.plan, kept)
+    np.testing.assert_array_equal(found.plan_rows(3, 7), kept[3:7])
+    assert found.plan_rows(12, 20).shape == (0, 9)
+    with pytest.raises(ValueError, match="read-only"):
+        found.plan[0, 0] = 1.0
+    for again in (pickle.loads(pickle.dumps(found)), copy.deepcopy(found)):
+        assert again.value == found.value
+        assert dict(again.params) == dict(found.params)
+        np.testing.assert_array_equal(again.plan, kept)
+        assert not again.plan.flags.writeable
+
+
+def test_a_plan_that_does_not_fit_says_so(rng, monkeypatch):
+    x, y, a, b = draw(rng)
+    found = it.unbalanced_sinkhorn(x, y, a=a, b=b, reg=0.1, penalty=1.0)
+    monkeypatch.setattr(ranges, "free_memory", lambda: 800)
+    with pytest.raises(MemoryError, match=r"12 x 9 .* plan_rows"):
+        _ = found.plan
+    assert found.plan_rows(0, 2).shape == (2, 9)
+
+
 def test_pot_agrees(rng):
     ot = pytest.importorskip("ot")
     x, y, a, b = draw(rng)
@@ -128,6 +228,9 @@ def test_what_did_not_converge_says_so(rng):
     with pytest.warns(it.InfotheoryWarning, match="after 3 iterations, where 1e-09 was asked for"):
         found = it.unbalanced_sinkhorn(x, y, a=a, b=b, reg=0.1, penalty=5.0, max_iterations=3)
     assert not found.converged
+    with pytest.warns(it.InfotheoryWarning, match=r"larger reg or tol\.") as said:
+        it.unbalanced_sinkhorn(x, y, a=a, b=b, reg=0.1, penalty=5.0, tol=1e-18)
+    assert "iterations." not in str(said[0].message)
     best = it.unbalanced_sinkhorn(x, y, a=a, b=b, reg=0.1, penalty=5.0).value
     assert found.lower <= best <= found.value
 

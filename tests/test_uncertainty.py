@@ -1,10 +1,14 @@
 """Intervals that cover, and p-values that are uniform when there is nothing to find."""
 
+import math
+import pickle
+import warnings
+
 import numpy as np
 import pytest
 
 import infotheory as it
-from infotheory import truth
+from infotheory import pairs, truth, uncertainty
 
 
 def _pair(rng, n, correlation):
@@ -116,3 +120,78 @@ def test_an_interval_of_samples_that_are_not_paired():
     assert pure.to("").low == pure.low
     with pytest.raises(ValueError, match=r"at least 20 samples; got n=7"):
         it.confidence_interval("divergence:mmd", x, y[:7])
+
+
+def test_a_measure_of_other_than_two_variables_is_named():
+    x, y = _pair(np.random.default_rng(3), 60, 0.3)
+    with pytest.raises(
+        ValueError, match=r"needs an estimator of two variables; entropy:knn takes 1 array \(x\)"
+    ):
+        it.permutation_test("entropy:knn", x, y)
+    with pytest.raises(ValueError, match=r"two variables; .*:ksg takes 3 arrays \(x, y, z\)"):
+        it.permutation_test("conditional_mutual_information:ksg", x, y)
+    with pytest.raises(TypeError, match=r"information:ksg takes 2 arrays \(x, y\); got 1\."):
+        it.confidence_interval("mutual_information:ksg", x)
+    with pytest.raises(TypeError, match=r"total_correlation:ksg takes 2 arrays or more; got 1\."):
+        it.confidence_interval("total_correlation:ksg", x)
+    assert it.permutation_test("total_correlation:gaussian", x, y, permutations=9).p <= 1
+
+
+def test_an_infinite_estimate_has_no_finite_interval():
+    x, _ = _pair(np.random.default_rng(3), 60, 0.3)
+    key = "mutual_information:gaussian"
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = it.confidence_interval(key, x, 2 * x)
+    assert [each.category for each in said] == [it.InfotheoryWarning] * 2
+    assert "200 of 200 halves of the samples" in str(said[1].message)
+    assert said[1].filename == __file__
+    assert (found.low, found.high) == (-math.inf, math.inf)
+    assert (found.estimate.value, found.estimate.stderr) == (math.inf, None)
+    assert (found.to("bits").low, found.to("bits").high) == (-math.inf, math.inf)
+    assert "[-inf, inf]" in str(found)
+
+
+def test_infinite_halves_leave_no_interval_of_a_finite_estimate():
+    # A single sample keeps the two variables apart, and about half of the halves lack it.
+    x, y = _pair(np.random.default_rng(3), 60, 0.3)
+    almost = np.where(np.arange(60) == 7, y, x)
+    with pytest.warns(it.InfotheoryWarning, match=r"[12]\d of 50 halves .* is \(-inf, inf\)"):
+        found = it.confidence_interval("mutual_information:gaussian", x, almost, subsamples=50)
+    assert math.isfinite(found.estimate.value)
+    assert (found.low, found.high) == (-math.inf, math.inf)
+
+
+def test_an_infinite_estimate_is_larger_than_any_finite_one():
+    x, _ = _pair(np.random.default_rng(3), 60, 0.3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", it.InfotheoryWarning)
+        found = it.permutation_test("mutual_information:gaussian", x, x, permutations=19)
+    assert found.p == 1 / 20
+    assert str(found).startswith("inf nats")
+    constant = it.PermutationTest(found.estimate, np.array([math.inf, 0.1]), 2 / 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "null inf" in str(constant)
+
+
+@pytest.mark.parametrize("key", ["mutual_information:gaussian", "divergence:mmd"])
+def test_what_is_repeated_can_be_sent_to_any_process(key, monkeypatch):
+    # By plain pickle, as the processes of multiprocessing get it: it knows no closures.
+    x, y = _pair(np.random.default_rng(3), 40, 0.3)
+
+    def ask():
+        test = it.permutation_test(key, x, y, permutations=6)
+        interval = it.confidence_interval(key, x, y, subsamples=20)
+        matrix = it.pairwise(np.column_stack([x, y]), method="gaussian")
+        return *test.null, interval.low, interval.high, matrix.values[0, 1]
+
+    def sent(one, over, n_jobs):
+        return [
+            part(each) for part, each in map(pickle.loads, [pickle.dumps((one, e)) for e in over])
+        ]
+
+    expected = ask()
+    monkeypatch.setattr(uncertainty, "repeated", sent)
+    monkeypatch.setattr(pairs, "repeated", sent)
+    assert ask() == expected

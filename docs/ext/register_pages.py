@@ -6,12 +6,13 @@ import argparse
 import inspect
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from links import linked
 
 import infotheory
-from infotheory import cli, registry
+from infotheory import cli, losses, registry, widths
 
 _ABOUT_THE_TABLES = """
 *Inputs* are what each array must be: real numbers, or codes (labels). *Estimand* is what the number
@@ -25,6 +26,7 @@ def write(folder: Path) -> None:
     """Write all pages into `folder`, leaving those that have not changed untouched."""
     folder.mkdir(parents=True, exist_ok=True)
     pages = {"estimators": _estimators(), "interface": _interface(), "command_line": _commands()}
+    pages |= {"losses": _losses(), "widths": _widths()}
     pages |= {_name(entry): _estimator(entry) for entry in registry.entries()}
     for name, lines in pages.items():
         page, text = folder / f"{name}.rst", "\n".join(lines) + "\n"
@@ -132,6 +134,29 @@ def _interface() -> Iterator[str]:
     for name in classes:
         is_warning = issubclass(found[name], Warning)
         yield from [f".. autoclass:: {name}"] + ["   :members:"] * (not is_warning) + [""]
+
+
+def _losses() -> Iterator[str]:
+    """Every loss, as their module lists them."""
+    yield from _title("Losses")
+    yield from [
+        "All names of ``infotheory.losses``. See :doc:`/how_to/train_with_a_loss`.",
+        "",
+    ]
+    yield from _functions(losses, losses.__all__)
+
+
+def _widths() -> Iterator[str]:
+    """The rules of kernel widths that users call themselves."""
+    yield from _title("Kernel widths")
+    yield from ["The widths that methods with kernels choose, from ``infotheory.widths``.", ""]
+    yield from _functions(widths, ("kernel_width", "aligned_width"))
+
+
+def _functions(module: ModuleType, names: Iterable[str]) -> Iterator[str]:
+    yield from [f".. py:currentmodule:: {module.__name__}", ""]
+    for name in names:
+        yield from [f".. autofunction:: {name}", ""]
 
 
 def _commands() -> Iterator[str]:

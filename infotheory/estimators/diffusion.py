@@ -16,7 +16,7 @@ from infotheory.estimators.matrix_renyi import spectral_renyi
 from infotheory.estimators.neighbours import is_constant
 from infotheory.registry import estimator
 from infotheory.solvers.walk import collision_entropy, walk_entropy, walk_spectrum
-from infotheory.widths import kernel_width
+from infotheory.widths import in_widths, kernel_width
 
 __all__ = ["diffusion_entropy", "diffusion_mutual_information"]
 
@@ -31,6 +31,8 @@ _RESOLVED = {"width": "sigma"}
 _NEARLY_NONE = 0.01
 #: A kernel matrix has no negative eigenvalues; what rounding makes stays far above this share.
 _NEGATIVE = -1e-6
+#: No entropy is above ln n by more than its error and this share of it.
+_ROUNDING = 1e-9
 
 
 @estimator(
@@ -95,10 +97,13 @@ def diffusion_entropy(
     Estimate
         In nats, between 0 and ln n. ``params["sigma"]`` is the width. Diagnostics: ``ceiling``
         (ln n, of the rows taken), ``saturated``, ``path``; of "lanczos" also ``solver_error`` (one
-        standard error of the solver), ``probes``, ``steps`` and ``converged``.
+        standard error of the solver), ``probes``, ``steps`` and ``converged``; of landmarks
+        ``growth`` (the entropy less that of half of them).
 
     Raises
     ------
+    ArithmeticError
+        If rounding has spoilt a spectrum or its sums.
     MemoryError
         If an exact decomposition would need more memory than is free.
     TypeError, ValueError
@@ -109,13 +114,15 @@ def diffusion_entropy(
     -----
     A property of kernels at one scale, not an estimate of Shannon's entropy: it depends on the
     width more than on anything else, grows with n, and is compared only at equal n, width and t.
-    Bias of landmarks: downwards, as of any smaller n; at t = 1 the lost small eigenvalues count
-    most. Standard error: that of sampling is not known, ``stderr`` is None. Eigenvalues below 0,
-    which are rounding, count as 0. In single precision each eigenvalue is off by about 1e-7, which
-    among thousands of nearly vanishing ones can add up to 1e-3 nats. Cost: exact, O(n^2 d + n^3)
-    time and n^2 numbers; "lanczos", O(n^2 d) time and n^2 numbers in float32, or where that is
-    more than a tenth of the free memory O(n) numbers, and kernels anew in each of some twenty
-    passes.
+    Bias of landmarks, against the entropy of all rows: at t = 1 downwards, by up to ln (n /
+    landmarks), since small eigenvalues are lost; at larger t also upwards, since among fewer
+    samples a step that stays where it is weighs more. ``growth`` tells which: near 0 the number of
+    rows no longer matters, and near ln 2 nothing else does. Standard error: that of sampling is
+    not known, ``stderr`` is None. Eigenvalues below 0, which are rounding, count as 0. In single
+    precision each eigenvalue is off by about 1e-7, which among thousands of nearly vanishing ones
+    can add up to 1e-3 nats. Cost: exact, O(n^2 d + n^3) time and n^2 numbers; "lanczos", O(n^2 d)
+    time and n^2 numbers in float32, or where that is more than a tenth of the free memory O(n)
+    numbers, and kernels anew in each of ten to forty passes.
 
     References
     ----------
@@ -126,11 +133,15 @@ def diffusion_entropy(
     draw = checks.generator(rng)
     sigma = kernel_width(width, x)
     n = len(x)
+    half = None
     if landmarks is not None:
         count = checks.integer(landmarks, "landmarks", low=1, high=n)
-        x = x[np.sort(draw.choice(n, size=count, replace=False))]
+        rows = draw.choice(n, size=count, replace=False)
+        x, half = x[np.sort(rows)], x[np.sort(rows[: count // 2])]
     varies = not is_constant(x)
-    value, diagnostics = rule.entropy(_in_widths(x, sigma), draw) if varies else (0.0, {})
+    value, diagnostics = rule.entropy_of(x, sigma, draw)
+    if half is not None and len(half):
+        diagnostics |= {"growth": value - rule.entropy_of(half, sigma, draw)[0]}
     diagnostics = {"path": "constant", "saturated": False} | diagnostics
     ceiling = math.log(len(x))
     found = Estimate(
@@ -219,7 +230,7 @@ def diffusion_mutual_information(
     told = {"classes": len(names), "saturated": False}
     if len(names) == 1 or is_constant(x):
         return Estimate(0.0, n=n, params=params, diagnostics=told)
-    scaled = _in_widths(x, sigma)
+    (scaled,) = in_widths((x,), sigma, "double")
 
     def entropy(rows: np.ndarray) -> float:
         part = scaled[np.sort(rows)]
@@ -260,6 +271,14 @@ class _Rule(NamedTuple):
     precision: str
     tol: float
 
+    def entropy_of(
+        self, x: Any, sigma: float, rng: np.random.Generator
+    ) -> tuple[float, dict[str, Any]]:
+        """The entropy of samples, and what the solver says of it."""
+        if is_constant(x):
+            return 0.0, {}
+        return self.entropy(in_widths((x,), sigma, "double")[0], rng)
+
     def entropy(self, x: Any, rng: np.random.Generator) -> tuple[float, dict[str, Any]]:
         """The entropy, and what the solver says of it."""
         if self.order == 2 and self.t == 1 and self.solver != "exact":
@@ -273,12 +292,21 @@ class _Rule(NamedTuple):
             raise MemoryError(f"{error} Choose solver='lanczos', or landmarks.") from None
         if values[0] < _NEGATIVE * values.sum():
             raise ArithmeticError(f"a kernel matrix has an eigenvalue of {values[0]:g}.")
-        powers = np.maximum(values, 0.0) ** self.t
+        # The largest is 1 but for rounding, which a large power would make much of, as a small one
+        # would of what is 0 but for rounding.
+        shares = np.maximum(values, 0.0) / values[-1]
+        if self.t < 1 or self.order < 1:
+            single = self.precision == "single"
+            shares = shares[shares > len(x) * np.finfo(np.float32 if single else float).eps]
+        powers = shares**self.t
         return spectral_renyi(powers / powers.sum(), self.order), {"path": "exact"}
 
     def _by_lanczos(self, x: Any, rng: np.random.Generator) -> tuple[float, dict[str, Any]]:
         functions, combine = _spectral_sums(self.t, self.order)
         found, path = walk_entropy(x, self.alpha, functions, combine, tol=self.tol, rng=rng)
+        ceiling = math.log(len(x))
+        if found.value > ceiling + 6 * found.error + _ROUNDING * ceiling:
+            raise ArithmeticError(f"an entropy of {found.value:g} is above ln n = {ceiling:g}.")
         return found.value, {
             "path": f"lanczos, {path}",
             "solver_error": found.error,
@@ -323,6 +351,8 @@ def _powers_and_logs(t: float, order: float, eigenvalues: np.ndarray) -> np.ndar
 
 def _entropy_of_sums(order: float, sums: np.ndarray) -> tuple[float, np.ndarray]:
     total, other = sums
+    if total <= 0 or (other <= 0 and order not in (1, math.inf)):  # few probes can make this
+        return math.nan, np.full(2, math.nan)
     if order == 1:
         mean = other / total
         return math.log(total) + mean, np.array([(1 - mean) / total, 1 / total])
@@ -330,16 +360,6 @@ def _entropy_of_sums(order: float, sums: np.ndarray) -> tuple[float, np.ndarray]
         return math.log(total), np.array([1 / total, 0.0])
     value = (math.log(other) - order * math.log(total)) / (1 - order)
     return value, np.array([-order / total, 1 / other]) / (1 - order)
-
-
-def _in_widths(x: Any, sigma: float) -> Any:
-    """Samples over sigma in double precision, or an error where that is not finite."""
-    x = x.double() if checks.is_tensor(x) else np.asarray(x, dtype=np.float64)
-    with np.errstate(over="ignore"):
-        scaled = x / sigma
-    if not all(map(math.isfinite, ops.of(x).value_range(scaled))):
-        raise ValueError(f"width must not be so small that x / width overflows; got {sigma:g}.")
-    return scaled
 
 
 def _own_order(x: Any) -> np.ndarray:

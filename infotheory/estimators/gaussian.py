@@ -313,7 +313,7 @@ def canonical_information(
     infinite = bool((unexplained < _ROUNDING).any())
     estimate = Estimate(
         math.inf if infinite else -math.fsum(np.log(unexplained)) / 2,
-        stderr=math.sqrt(float(canonical @ canonical) / n),
+        stderr=None if infinite else math.sqrt(float(canonical @ canonical) / n),
         n=n,
         diagnostics={"correlations": tuple(map(float, canonical)), "rank": rank},
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from infotheory import checks, ops, truth
 from infotheory.estimate import Estimate
+from infotheory.estimators.neighbours import lost_digits
 from infotheory.registry import estimator
 
 __all__ = ["kde_entropy", "kde_mutual_information"]
@@ -91,7 +92,7 @@ def kde_entropy(x: Any, *, width: str | float = "silverman", pointwise: bool = F
     (sums,) = kernels.log_sums([0])
     local = math.log(n - 1) + d / 2 * math.log(2 * math.pi) + kernels.log_volume - sums
     found = Estimate.average(local, pointwise=pointwise, params=kernels.params)
-    return _noting_reach(found, kernels, sums)
+    return _noting_reach(_noting(found, lost_digits({"x": x})), kernels, sums)
 
 
 @estimator(
@@ -151,7 +152,7 @@ def kde_mutual_information(
     joint, of_x, of_y = kernels.log_sums([0, 1], [0], [1])
     local = joint - of_x - of_y + math.log(n - 1)
     found = Estimate.average(local, pointwise=pointwise, params=kernels.params)
-    return _noting_reach(found, kernels, joint)
+    return _noting_reach(_noting(found, lost_digits({"x": x, "y": y})), kernels, joint)
 
 
 class _Kernels(NamedTuple):
@@ -249,6 +250,12 @@ def _most_likely(parts: list[Any], start: float, d: int) -> float:
     options = {"xatol": _PRECISION}
     found = minimize_scalar(surprise, bounds=ends, method="bounded", options=options)
     return math.exp(float(found.x))
+
+
+def _noting(found: Estimate, said: list[str]) -> Estimate:
+    for message in said:
+        found = found.noting(message)
+    return found
 
 
 def _noting_reach(found: Estimate, kernels: _Kernels, sums: np.ndarray) -> Estimate:

@@ -9,8 +9,15 @@ import numpy as np
 from scipy.special import digamma
 
 from infotheory import checks, ops, truth
-from infotheory.estimate import AT_CEILING, Estimate
-from infotheory.estimators.neighbours import check_neighbours, doubts, is_constant, rescaled
+from infotheory.estimate import Estimate
+from infotheory.estimators.neighbours import (
+    against_ceiling,
+    check_neighbours,
+    doubts,
+    is_constant,
+    lost_digits,
+    rescaled,
+)
 from infotheory.registry import estimator
 
 __all__ = [
@@ -20,6 +27,9 @@ __all__ = [
 ]
 
 VARIANTS = (1, 2)
+
+#: What to do about ties.
+_OF_TIES = "use method='mixed', or 'plugin' where all are whole labels"
 
 
 def _null(
@@ -239,6 +249,7 @@ def ksg_conditional_mutual_information(
     check_neighbours(len(x), k, metric, scale)
     checks.flag(pointwise, "pointwise")
     ceiling = float(digamma(len(x)) - digamma(k))
+    lost = lost_digits({"x": x, "y": y, "z": z})
     x, y, z = rescaled([x, y, z], scale)
     constant = [name for name, part in (("x", x), ("y", y)) if is_constant(part)]
     if constant:
@@ -249,8 +260,10 @@ def ksg_conditional_mutual_information(
         digamma(engine.nearer(parts, found.radius, metric) + 1.0) for parts in ([x, z], [y, z], [z])
     )
     varying = {"x": x, "y": y} | ({} if is_constant(z) else {"z": z})
-    noted = {"path": found.path} | doubts(varying)
-    return _judged(digamma(k) + alone - (with_x + with_y), ceiling, pointwise, noted)
+    noted = {"path": found.path} | doubts(varying, lost)
+    local = digamma(k) + alone - (with_x + with_y)
+    judged = against_ceiling(float(local.mean()), ceiling, 1 / k, [x, y, z], _OF_TIES)
+    return _noting(local, judged, noted, pointwise)
 
 
 def _shared(
@@ -266,6 +279,7 @@ def _shared(
     check_neighbours(n, k, metric, scale)
     checks.choice(variant, "variant", VARIANTS)
     checks.flag(pointwise, "pointwise")
+    lost = lost_digits(named)
     named = dict(zip(named, rescaled(list(named.values()), scale), strict=True))
     varying = {name: part for name, part in named.items() if not is_constant(part)}
     others = max(len(varying), 2) - 1
@@ -276,7 +290,11 @@ def _shared(
     psi_of_counts, path = _counted(list(varying.values()), k, variant, metric)
     whole = digamma(k) - (others / k if variant == 2 else 0)
     local = whole + others * digamma(n) - psi_of_counts.sum(axis=0)
-    return _judged(local, ceiling, pointwise, {"path": path} | doubts(varying))
+    rounding = others / k if variant == 1 else 0.0
+    judged = against_ceiling(
+        float(local.mean()), ceiling, rounding, list(varying.values()), _OF_TIES
+    )
+    return _noting(local, judged, {"path": path} | doubts(varying, lost), pointwise)
 
 
 def _counted(parts: Sequence[Any], k: int, variant: int, metric: str) -> tuple[np.ndarray, str]:
@@ -297,16 +315,10 @@ def nothing(n: int, ceiling: float, constant: list[str], pointwise: bool) -> Est
     return Estimate.average(np.zeros(n), pointwise=pointwise, diagnostics=noted)
 
 
-def _judged(
-    local: np.ndarray, ceiling: float, pointwise: bool, noted: Mapping[str, Any]
+def _noting(
+    local: np.ndarray, judged: Mapping[str, Any], noted: Mapping[str, Any], pointwise: bool
 ) -> Estimate:
-    """The mean of the local values, with a warning if it can hardly be larger."""
-    saturated = bool(local.mean() >= AT_CEILING * ceiling)
-    noted = {"ceiling": ceiling, "saturated": saturated} | dict(noted)
-    estimate = Estimate.average(local, pointwise=pointwise, diagnostics=noted)
-    if not saturated:
-        return estimate
-    return estimate.noting(
-        f"the value is at its ceiling of {ceiling:.3g} nats: the true one is at least about "
-        f"that, and infinite if one variable is a function of the others."
-    )
+    """The mean of the local values, with all that was noticed."""
+    said = (*noted.get("warnings", ()), *judged.get("warnings", ()))
+    diagnostics = {**noted, **judged} | ({"warnings": said} if said else {})
+    return Estimate.average(local, pointwise=pointwise, diagnostics=diagnostics)

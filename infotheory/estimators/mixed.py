@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +12,10 @@ from scipy.special import digamma
 from infotheory import checks, ops, truth
 from infotheory.estimate import Estimate
 from infotheory.estimators.neighbours import (
+    against_ceiling,
     check_neighbours,
     is_constant,
+    lost_digits,
     rescaled,
     tied,
     too_few,
@@ -23,6 +25,9 @@ from infotheory.registry import estimator
 __all__ = ["mixed_conditional_mutual_information", "mixed_mutual_information"]
 
 VARIANTS = ("gao", "ross")
+
+#: What to do about outcomes too rare to be atoms.
+_OF_TIES = "choose a smaller k, or method='plugin' where all are whole labels"
 
 
 @estimator(
@@ -67,9 +72,10 @@ def mixed_mutual_information(
     Returns
     -------
     Estimate
-        In nats; negative values near independence are kept. Diagnostics: ``ties`` (the fraction
-        of samples with an exact duplicate, of x and of y), ``atoms`` (the fraction whose k-th
-        neighbour coincides with them).
+        In nats; negative values near independence are kept. Diagnostics: ``ties`` (the largest
+        fraction, over the variables, of samples with an exact duplicate), ``atoms`` (the fraction
+        whose k-th neighbour coincides with them), ``path`` (not for "ross"); and without atoms
+        ``ceiling`` (psi(n) - psi(k)) and ``saturated``.
 
     Raises
     ------
@@ -98,12 +104,13 @@ def mixed_mutual_information(
     checks.flag(pointwise, "pointwise")
     if variant == "ross":
         return _of_labels(x, y, k, scale, pointwise)
-    ties = tied(x), tied(y)
+    ties, lost = max(tied(x), tied(y)), lost_digits({"x": x, "y": y})
     x, y = rescaled([x, y], scale)
     if is_constant(x) or is_constant(y):
-        return _judged(np.zeros(n), np.ones(n, bool), ties, [], pointwise)
-    local, atoms = _gao([x, y], [[x], [y]], digamma(n), k)
-    return _judged(local, atoms, ties, too_few({"x": x, "y": y}), pointwise)
+        return _noting(np.zeros(n), np.ones(n, bool), {"ties": ties}, pointwise)
+    local, atoms, path = _gao([x, y], [[x], [y]], digamma(n), k)
+    noted = {"ties": ties, "path": path, "warnings": lost + too_few({"x": x, "y": y})}
+    return _noting(local, atoms, noted | _bounded(local, atoms, [x, y], k, noted), pointwise)
 
 
 @estimator(
@@ -143,9 +150,7 @@ def mixed_conditional_mutual_information(
     Returns
     -------
     Estimate
-        In nats; negative values are kept. Diagnostics: ``ties`` (the fraction of samples with an
-        exact duplicate, of x, y and z), ``atoms`` (the fraction whose k-th neighbour coincides
-        with them).
+        In nats; negative values are kept. Diagnostics: as for :func:`mixed_mutual_information`.
 
     Raises
     ------
@@ -168,18 +173,21 @@ def mixed_conditional_mutual_information(
     n = len(x)
     check_neighbours(n, k, "chebyshev", scale)
     checks.flag(pointwise, "pointwise")
-    ties = tied(x), tied(y), tied(z)
+    ties = max(tied(x), tied(y), tied(z))
+    lost = lost_digits({"x": x, "y": y, "z": z})
     x, y, z = rescaled([x, y, z], scale)
     if is_constant(x) or is_constant(y):
-        return _judged(np.zeros(n), np.ones(n, bool), ties, [], pointwise)
-    local, atoms = _gao([x, y, z], [[x, z], [y, z]], z, k)
-    return _judged(local, atoms, ties, too_few({"x": x, "y": y, "z": z}), pointwise)
+        return _noting(np.zeros(n), np.ones(n, bool), {"ties": ties}, pointwise)
+    local, atoms, path = _gao([x, y, z], [[x, z], [y, z]], z, k)
+    few = too_few({"x": x, "y": y, "z": z})
+    noted = {"ties": ties, "path": path, "warnings": lost + few}
+    return _noting(local, atoms, noted | _bounded(local, atoms, [x, y, z], k, noted), pointwise)
 
 
 def _gao(
     whole: Sequence[Any], marginals: Sequence[Sequence[Any]], rest: Any, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """psi(k_i) plus the rest less psi over the marginals, by sample; and which are atoms.
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """psi(k_i) plus the rest less psi over the marginals, by sample; which are atoms; the path.
 
     The rest is a number, or the samples whose neighbours are counted for it.
     """
@@ -194,9 +202,11 @@ def _gao(
     if atoms.any():
         neighbours[atoms] = near(whole)[atoms]
     elif found.counts is not None:
-        return digamma(neighbours) + rest - digamma(found.counts + 1.0).sum(axis=0), atoms
+        local = digamma(neighbours) + rest - digamma(found.counts + 1.0).sum(axis=0)
+        return local, atoms, found.path
     rest = rest if np.isscalar(rest) else digamma(near([rest]))
-    return digamma(neighbours) + rest - sum(digamma(near(parts)) for parts in marginals), atoms
+    local = digamma(neighbours) + rest - sum(digamma(near(parts)) for parts in marginals)
+    return local, atoms, found.path
 
 
 def _of_labels(x: Any, y: Any, k: int, scale: str | None, pointwise: bool) -> Estimate:
@@ -212,7 +222,11 @@ def _of_labels(x: Any, y: Any, k: int, scale: str | None, pointwise: bool) -> Es
     local, atoms = np.zeros(len(labels)), np.ones(len(labels), bool)
     if not is_constant(kept) and labels.max() > 0:
         local, atoms = _ross(kept, labels, k)
-    found = _judged(local, atoms, (tied(x), tied(y)), too_few({"x": kept}), pointwise)
+    noted = {
+        "ties": max(tied(x), tied(y)),
+        "warnings": lost_digits({"x": x}) + too_few({"x": kept}),
+    }
+    found = _noting(local, atoms, noted, pointwise)
     if not pointwise or shared.all():
         return found
     everywhere = np.full(len(shared), np.nan)
@@ -247,15 +261,22 @@ def _beyond_atoms(radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(atoms, np.nextafter(0.0, 1.0), radius), atoms
 
 
-def _judged(
-    local: np.ndarray,
-    atoms: np.ndarray,
-    ties: tuple[float, ...],
-    said: list[str],
-    pointwise: bool,
+def _bounded(
+    local: np.ndarray, atoms: np.ndarray, parts: Sequence[Any], k: int, noted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The value against its ceiling; atoms have none, since any number of samples may coincide."""
+    if atoms.any():
+        return {}
+    ceiling = float(digamma(len(local)) - digamma(k))
+    judged = against_ceiling(float(local.mean()), ceiling, 1 / k, parts, _OF_TIES)
+    return judged | {"warnings": (*noted["warnings"], *judged.get("warnings", ()))}
+
+
+def _noting(
+    local: np.ndarray, atoms: np.ndarray, noted: Mapping[str, Any], pointwise: bool
 ) -> Estimate:
-    noted = {"ties": ties, "atoms": float(atoms.mean())}
-    estimate = Estimate.average(local, pointwise=pointwise, diagnostics=noted)
-    for message in said:
-        estimate = estimate.noting(message)
-    return estimate
+    """The mean of the local values, with all that was noticed."""
+    diagnostics = {"atoms": float(atoms.mean()), **noted}
+    said = tuple(diagnostics.pop("warnings", ()))
+    diagnostics |= {"warnings": said} if said else {}
+    return Estimate.average(local, pointwise=pointwise, diagnostics=diagnostics)

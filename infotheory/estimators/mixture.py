@@ -21,6 +21,9 @@ __all__ = [
 NOISES = ("fixed", "max", "max_squared")
 BOUNDS = ("upper", "lower", None)
 
+#: Between these powers of two a square keeps all its digits, and a sum of many does not overflow.
+_SQUARES = 300
+
 
 @estimator(
     "entropy:mixture",
@@ -88,16 +91,19 @@ def mixture_entropy(
     the noise tied to the activity: Chelombiev et al., arXiv:1902.09037, section 3 (aKDE).
     """
     pointwise = checks.flag(pointwise, "pointwise")
-    variance = _variance(x, noise_variance, noise)
+    x, variance, exponent = _with_noise(x, noise_variance, noise)
     gained, _ = _gains(x, None, variance, bound, draws, rng)
     n, d = x.shape
-    floor = d / 2 * math.log(2 * math.pi * math.e * variance) if variance > 0 else -math.inf
+    floor = -math.inf
+    if variance > 0:
+        log_variance = math.log(variance) + 2 * exponent * math.log(2.0)
+        floor = d / 2 * (math.log(2 * math.pi * math.e) + log_variance)
     information = float(gained.mean())
     return Estimate(
         information + floor,
         stderr=float(gained.std()) / math.sqrt(n),
         n=n,
-        params={"variance": variance},
+        params={"variance": _in_units_of_x(variance, exponent)},
         diagnostics={"information": information, "ceiling": math.log(n) + floor}
         | _saturation(information, n)
         | _attached(gained + floor, pointwise),
@@ -163,8 +169,9 @@ def mixture_mutual_information(
     Saxe et al., J. Stat. Mech. (2019) 124020, doi:10.1088/1742-5468/ab3985, appendix.
     """
     pointwise = checks.flag(pointwise, "pointwise")
-    variance = _variance(x, noise_variance, noise)
-    return _about_label(x, y, variance, bound, draws, rng, pointwise)
+    x, variance, exponent = _with_noise(x, noise_variance, noise)
+    found = _about_label(x, y, variance, bound, draws, rng, pointwise)
+    return replace(found, params={"variance": _in_units_of_x(variance, exponent)})
 
 
 def _noisy_layer(signal_to_noise: float) -> truth.Truth:
@@ -250,8 +257,10 @@ def sample_propagation_mutual_information(
     Goldfeld et al., IEEE Trans. Inf. Theory 66 (2020) 4368, doi:10.1109/TIT.2020.2975480.
     """
     variance = checks.number(noise_variance, "noise_variance", above=0.0)
-    # Chance goes to rows in sorted order, so that the order in which they come does not matter.
-    order = np.lexsort(_doubles(x).T[::-1])
+    # Chance goes to rows in sorted order, equal ones by their label, so that the order in which
+    # they come does not matter.
+    labels = np.asarray(y.cpu() if checks.is_tensor(y) else y).reshape(len(x), -1)
+    order = np.lexsort((*labels.T[::-1], *_doubles(x).T[::-1]))
     found = _about_label(x[order], y[order], variance, None, draws, rng, False)
     kept = {name: found.diagnostics[name] for name in found.diagnostics if name != "bound"}
     if found.diagnostics["saturated"]:
@@ -301,14 +310,32 @@ def _attached(local: np.ndarray, pointwise: bool) -> dict[str, np.ndarray]:
     return {"pointwise": local}
 
 
-def _variance(x: Any, noise_variance: float, noise: str) -> float:
-    """The variance of the noise; 0 only for a layer that is silent while noise follows it."""
+def _with_noise(x: Any, noise_variance: float, noise: str) -> tuple[Any, float, int]:
+    """Samples over a power of two, the variance of the noise in its square, and its exponent.
+
+    So scaled that neither overflows where noise follows x. The variance is 0 only for a layer
+    that is silent then.
+    """
     checks.choice(noise, "noise", NOISES)
     variance = checks.number(noise_variance, "noise_variance", above=0.0)
     if noise == "fixed":
-        return variance
+        return x, variance, 0
     largest = max(map(abs, ops.of(x).value_range(x)))
-    return variance * (largest if noise == "max" else largest * largest)
+    if noise == "max":
+        return x, variance * largest, 0
+    fraction, exponent = math.frexp(largest)
+    if abs(exponent) < _SQUARES:
+        return x, variance * (largest * largest), 0
+    x = x.double() if checks.is_tensor(x) else x.astype(np.float64)
+    half = exponent // 2  # in two steps, since 2**1074 is no double
+    x = x * 2.0**-half * 2.0 ** (half - exponent)
+    return x, variance * (fraction * fraction), exponent
+
+
+def _in_units_of_x(variance: float, exponent: int) -> float:
+    """Where the square of the scale is no double, 0 or infinity, which it is closest to."""
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.ldexp(variance, 2 * exponent))
 
 
 def _gains(

@@ -10,10 +10,20 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from infotheory import checks, ops, truth
-from infotheory.estimate import Estimate
+from infotheory.estimate import AT_CEILING, Estimate
 from infotheory.registry import estimator
 
-__all__ = ["check_neighbours", "doubts", "is_constant", "knn_entropy", "rescaled"]
+__all__ = [
+    "against_ceiling",
+    "check_neighbours",
+    "doubts",
+    "is_constant",
+    "knn_entropy",
+    "lost_digits",
+    "rescaled",
+    "tied",
+    "too_few",
+]
 
 METRICS = ("chebyshev", "euclidean")
 SCALES = ("standardise", "rank", None)
@@ -25,6 +35,10 @@ _LARGE_WEIGHTS = 50.0
 #: A column is on a grid if it has at most so many steps, off by no more than a share of one. Then
 #: the unit of its scale keeps so many digits.
 _MOST_STEPS, _OFF_GRID, _DIGITS = 2.0**20, 1e-5, 26
+#: So many samples show that a column is on no grid, and its smallest gap is at most so many steps.
+_GLANCE, _MOST_IN_GAP = 48, 64
+#: With fewer floats than so many between the smallest and the largest value, rounding is seen.
+_FEWEST_STEPS = 4000.0
 
 
 @estimator(
@@ -100,6 +114,7 @@ def knn_entropy(
     check_neighbours(n, k, metric, scale)
     weights = _weights(k, d) if checks.flag(weighted, "weighted") else np.eye(k)[-1]
     checks.flag(pointwise, "pointwise")
+    lost = lost_digits({"x": x})
     (x,) = rescaled([x], scale)
     used = np.flatnonzero(weights)
     found = ops.of(x).neighbours([x], k, metric, counts=False, every=len(used) > 1)
@@ -110,7 +125,7 @@ def knn_entropy(
     ln_ball = d * math.log(2.0) if metric == "chebyshev" else _ln_euclidean_ball(d)
     local = digamma(n) + ln_ball + (d * logs - digamma(used + 1.0)) @ weights[used]
     local = np.where(atom, -math.inf, local)
-    noted = {"path": found.path} | doubts({"x": x})
+    noted = {"path": found.path} | doubts({"x": x}, lost)
     estimate = Estimate.average(local, pointwise=pointwise, diagnostics=noted)
     if (size := float(np.abs(weights).sum())) < _LARGE_WEIGHTS:
         return estimate
@@ -146,7 +161,7 @@ def _standardised(x: Any) -> Any:
     standard = ops.of(x).standardise(x)[0]
     for place in range(x.shape[1]):
         column = standard[:, place : place + 1]
-        if tied(column) > _MANY_TIES and (found := _on_grid(column)) is not None:
+        if (found := _on_grid(column)) is not None:
             steps, unit = found
             standard[:, place : place + 1] = steps * unit
     return standard
@@ -157,15 +172,22 @@ def _on_grid(column: Any) -> tuple[Any, float] | None:
 
     None where the column is on no grid.
     """
-    levels = ops.of(column).unique_values(column)
+    engine = ops.of(column)
+    some = engine.unique_values(column[:: max(len(column) // _GLANCE, 1)])
+    if len(some) > 8 and not len(_grids(some, _MOST_STEPS, 4 * _OFF_GRID)):
+        return None
+    levels = engine.unique_values(column)
     low, span = float(levels[0]), float(levels[-1] - levels[0])
-    step = float(np.diff(levels).min(initial=span))
-    if step * _MOST_STEPS <= span:
+    # No grid of the levels is lost by looking at some of them first.
+    glance = levels[np.linspace(0, len(levels) - 1, min(_GLANCE, len(levels))).astype(int)]
+    gap = float(np.diff(levels).min(initial=span))
+    for count in _grids(glance, _MOST_IN_GAP, _OFF_GRID, gap):
+        places = (levels - low) / (span / count)
+        if np.abs(places - np.rint(places)).max() <= _OFF_GRID:
+            break
+    else:
         return None
-    step = span / round(span / step)
-    places = (levels - low) / step
-    if np.abs(places - np.rint(places)).max() > _OFF_GRID:
-        return None
+    step = span / count
     steps = ((column - low) / step).round()
     # Sums of whole numbers are exact, and so do not depend on the order of the rows.
     total, squares, n = float(steps.sum()), float((steps * steps).sum()), len(column)
@@ -175,13 +197,39 @@ def _on_grid(column: Any) -> tuple[Any, float] | None:
     return steps, math.ldexp(round(math.ldexp(fraction, _DIGITS)), exponent - _DIGITS)
 
 
+def _grids(
+    levels: np.ndarray, most_in_gap: float, off_grid: float, gap: float | None = None
+) -> np.ndarray:
+    """Into how many steps the span of the levels can be cut so that all lie between two of them.
+
+    The smallest gap is 1, 2, ... of them.
+    """
+    offsets = levels - levels[0]
+    span = float(offsets[-1])
+    gap = float(np.diff(levels).min(initial=span)) if gap is None else gap
+    if span == 0 or gap * _MOST_STEPS <= span:
+        return np.empty(0)
+    in_gap = np.arange(1.0, min(most_in_gap, gap / span * _MOST_STEPS) + 1)
+    counts = np.rint(span / gap * in_gap)
+    counts = counts[counts <= _MOST_STEPS]
+    for offset in offsets[1:-1]:  # each leaves a small share of those that do not fit
+        if not len(counts):
+            break
+        places = offset / span * counts
+        counts = counts[np.abs(places - np.rint(places)) <= off_grid]
+    return np.unique(counts)
+
+
 def is_constant(x: Any) -> bool:
     """Whether all samples are the same point."""
     return bool((x == x[:1]).all())
 
 
-def doubts(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """The fraction of ties, and what has to be said about data taken for continuous."""
+def doubts(parts: Mapping[str, Any], lost: Sequence[str] = ()) -> dict[str, Any]:
+    """The fraction of ties, and what has to be said about data taken for continuous.
+
+    `lost` are the warnings of `lost_digits`, which sees the data as they came.
+    """
     ties = {name: tied(x) for name, x in parts.items()}
     said = [
         f"{share:.0%} of the samples of {name} have an exact duplicate, but the method takes "
@@ -189,8 +237,66 @@ def doubts(parts: Mapping[str, Any]) -> dict[str, Any]:
         for name, share in ties.items()
         if share > _MANY_TIES
     ]
-    said += too_few(parts)
+    said += [*lost, *too_few(parts)]
     return {"ties": max(ties.values())} | ({"warnings": tuple(said)} if said else {})
+
+
+def lost_digits(parts: Mapping[str, Any]) -> list[str]:
+    """A warning for each variable whose floats are too far apart for its spread."""
+    said = []
+    for name, x in parts.items():
+        kind = np.float32 if "float32" in str(x.dtype) else np.float64
+        for place in range(x.shape[1]):
+            column = x[:, place : place + 1]
+            low, high = ops.of(x).value_range(column)
+            apart = float(np.spacing(kind(max(abs(low), abs(high)))))
+            if not 0 < high / 2 - low / 2 < apart * _FEWEST_STEPS / 2:
+                continue
+            # Whole numbers are what they are, as long as floats hold halves too.
+            if apart < 1 and bool((column == column.round()).all()):
+                continue
+            said.append(
+                f"{name} has lost digits: floats near {max(low, high, key=abs):.3g} are "
+                f"{apart:.3g} apart, and its values spread over {high - low:.3g} only; subtract "
+                f"an offset while they are exact."
+            )
+            break
+    return said
+
+
+def against_ceiling(
+    value: float, ceiling: float, rounding: float, parts: Sequence[Any], cure: str
+) -> dict[str, Any]:
+    """The ceiling of neighbour counts without ties, whether the value is there, and what it means.
+
+    Rounding takes up to `rounding` from the value of a function. Ties lift values over the
+    ceiling, even of independent variables: `cure` says what to do about them.
+    """
+    noted = {"ceiling": ceiling, "saturated": False}
+    if value < min(AT_CEILING * ceiling, ceiling - min(rounding, ceiling / 4) - 1e-9):
+        return noted
+    columns = [ops.of(part).row_codes(part) for part in parts]
+    duplicates = tied(np.stack(columns, axis=1))
+    if duplicates > _MANY_TIES or value > ceiling + 1e-9:
+        beyond = "beyond" if value > ceiling else "at"
+        if duplicates:
+            cause = f"duplicates ({duplicates:.0%} of the samples)"
+        else:
+            cause, cure = "equal distances", "choose another k"
+        return noted | {
+            "warnings": (
+                f"the value is {beyond} the ceiling of {ceiling:.3g} nats because of ties: "
+                f"{cause} leave fewer neighbours to count than k, so the value is no evidence of "
+                f"dependence; {cure}.",
+            )
+        }
+    return noted | {
+        "saturated": True,
+        "warnings": (
+            f"the value is at its ceiling of {ceiling:.3g} nats: the true one is at least about "
+            f"that, and infinite if one variable is a function of the others.",
+        ),
+    }
 
 
 def too_few(parts: Mapping[str, Any]) -> list[str]:

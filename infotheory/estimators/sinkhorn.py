@@ -17,6 +17,7 @@ __all__ = [
     "Terms",
     "debiased",
     "doubt",
+    "gap",
     "mean_cost",
     "noting_convergence",
     "refuse_squares",
@@ -111,7 +112,7 @@ def sinkhorn_divergence(
         params={"reg_value": math.ldexp(terms.reg, 2 * terms.exponent)},
         diagnostics={"error": terms.error, "converged": terms.worst.converged},
     )
-    return noting_convergence(found, terms.worst)
+    return noting_convergence(found, terms.worst, terms.error)
 
 
 def solved(
@@ -171,9 +172,7 @@ class Terms(NamedTuple):
     @property
     def error(self) -> float:
         """The most that the value can be away from that of exact solutions, and rounding."""
-        gaps = [max(each.upper - each.lower, 0.0) for each in self.problems]
-        rounding = 1e-15 * sum(self.reg + abs(each.lower) for each in self.problems)
-        return math.ldexp(gaps[0] + gaps[1] / 2 + gaps[2] / 2 + rounding, 2 * self.exponent)
+        return math.ldexp(gap(*self.problems), 2 * self.exponent)
 
     @property
     def stderr(self) -> float:
@@ -188,6 +187,13 @@ class Terms(NamedTuple):
 def debiased(between: Any, within_x: Any, within_y: Any) -> Any:
     """The cost between two samples, less half of that within each."""
     return between - within_x / 2 - within_y / 2
+
+
+def gap(*problems: Transport) -> float:
+    """The most that a debiased cost can be away from that of exact solutions, and rounding."""
+    open_parts = [max(each.upper - each.lower, 0.0) for each in problems]
+    rounding = 1e-15 * sum(each.params["reg"] + abs(each.lower) for each in problems)
+    return open_parts[0] + open_parts[1] / 2 + open_parts[2] / 2 + rounding
 
 
 def mean_cost(x: Any, y: Any) -> float:
@@ -206,17 +212,31 @@ def refuse_squares(cost: float, exponent: int) -> None:
         )
 
 
-def noting_convergence(found: Estimate, worst: Transport) -> Estimate:
+def noting_convergence(
+    found: Estimate, worst: Transport, error: float, *, only_reg: bool = False
+) -> Estimate:
     """With a warning where a transport problem was not solved to its tolerance."""
-    return found if worst.converged else found.noting(doubt(worst))
+    return found if worst.converged else found.noting(doubt(worst, error, only_reg=only_reg))
 
 
-def doubt(worst: Transport) -> str:
-    """What to say of a transport problem that was not solved to its tolerance."""
+def doubt(worst: Transport, error: float | None = None, *, only_reg: bool = False) -> str:
+    """What to say of a transport problem that was not solved to its tolerance.
+
+    With `error` also how far the value can be off; `only_reg` where the caller has no other option.
+    """
+    # Exponents of the plan are rounded by about this, which no iteration mends.
+    largest = max(float(np.abs(part).max()) for part in worst.potentials)
+    rounding = 1e-15 * (1 + largest / worst.params["reg"])
+    spent = worst.iterations >= worst.params["max_iterations"]
+    spent = spent and worst.marginal_error > 10 * rounding
+    how_far = (
+        "" if error is None else f" The value is within {error:.2g} of that of exact solutions."
+    )
+    others = "" if only_reg else ", or more max_iterations" if spent else ", or a larger tol"
     return (
         f"transport did not converge: marginals of a plan are {worst.marginal_error:.2g} from "
-        f"their weights, where {worst.params['tol']:.2g} was asked for. Choose a larger reg, or "
-        f"more iterations."
+        f"their weights, where {worst.params['tol']:.2g} was asked for.{how_far} Choose a larger "
+        f"reg{others}."
     )
 
 

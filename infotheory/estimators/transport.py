@@ -11,6 +11,8 @@ from infotheory import checks, ops, truth
 from infotheory.estimate import Estimate
 from infotheory.ops import ranges
 from infotheory.registry import estimator
+from infotheory.solvers.sources import weights_of
+from infotheory.transport.problems import same_mass
 from infotheory.widths import as_double
 
 __all__ = [
@@ -42,11 +44,13 @@ _SHORTEST = 1e-12
     estimand="wasserstein",
     paired=False,
 )
-def wasserstein_divergence(x: Any, y: Any, *, order: float = 2.0) -> Estimate:
+def wasserstein_divergence(
+    x: Any, y: Any, *, order: float = 2.0, a: Any = None, b: Any = None
+) -> Estimate:
     r"""Wasserstein distance W_p of two samples, the least cost of moving one to the other.
 
     .. math:: W_p = \Bigl( \min_{P \ge 0} \sum_{ij} P_{ij} \, |x_i - y_j|^p \Bigr)^{1/p},
-        \qquad \sum_j P_{ij} = \tfrac1n, \quad \sum_i P_{ij} = \tfrac1m
+        \qquad \sum_j P_{ij} = a_i, \quad \sum_i P_{ij} = b_j
 
     Parameters
     ----------
@@ -54,6 +58,9 @@ def wasserstein_divergence(x: Any, y: Any, *, order: float = 2.0) -> Estimate:
         Samples, not paired.
     order : float
         The power p, at least 1.
+    a, b : real arrays, shapes (n,) and (m,), optional
+        Weights of the samples, not negative, of equal sums, which are divided by their sum; 1 / n
+        and 1 / m without them.
 
     Returns
     -------
@@ -64,18 +71,20 @@ def wasserstein_divergence(x: Any, y: Any, *, order: float = 2.0) -> Estimate:
     Raises
     ------
     TypeError, ValueError
-        For an order below 1, or columns that differ in number.
+        For an order below 1, columns that differ in number, or weights that are negative or whose
+        sums differ by more than 1e-6.
     ImportError
-        In several dimensions with n unequal to m, if POT is not installed.
+        In several dimensions with n unequal to m or with weights, if POT is not installed.
     MemoryError
         In several dimensions, if the costs of all pairs do not fit into memory.
 
     Notes
     -----
-    One column is sorted; in several dimensions equally many samples are assigned one to one, and
-    else a linear program is solved on one core of the CPU. Bias: the distance between samples is
-    larger than that of their distributions where these are close: two samples of one distribution
-    are about n^(-1/d) apart in d > 2 dimensions, which falls hardly at all where d is high. See
+    One column is sorted; in several dimensions equally many samples without weights are assigned
+    one to one, and else a linear program is solved on one core of the CPU. Bias: the distance
+    between samples is larger than that of their distributions where these are close: two samples of
+    one distribution are about n^(-1/d) apart in d > 2 dimensions, which falls hardly at all where d
+    is high. See
     :func:`sliced_wasserstein_divergence` and :func:`sinkhorn_divergence`. Cost: O(n log n) for
     one column; else O(n^3) time and O(n m) memory.
 
@@ -84,16 +93,21 @@ def wasserstein_divergence(x: Any, y: Any, *, order: float = 2.0) -> Estimate:
     Peyré & Cuturi, Found. Trends Mach. Learn. 11 (2019) 355, arXiv:1803.00567, chapter 2.
     """
     order = _at_least_one(order)
+    weights = None if a is None and b is None else _shares(a, b, len(x), len(y))
     x, y, exponent = in_common_units(x, y)
     if x.shape[1] == 1:
-        total = float(ops.of(x, y).sliced_costs(x, y, np.ones((1, 1)), order)[0])
+        if weights is None:
+            total = float(ops.of(x, y).sliced_costs(x, y, np.ones((1, 1)), order)[0])
+        else:
+            total = _merged_cost(on_the_cpu(x)[:, 0], on_the_cpu(y)[:, 0], *weights, order)
         path = "sorted"
-    elif len(x) == len(y):
+    elif weights is None and len(x) == len(y):
         total, path = assigned_cost(_distances(x, y, order)), "assignment"
     else:
-        total, path = _programmed_cost(_distances(x, y, order)), "linear_program"
+        total, path = _programmed_cost(_distances(x, y, order, 3), weights), "linear_program"
     value = math.ldexp(total ** (1 / order), exponent)
-    return Estimate(value, params={"order": order}, diagnostics={"path": path})
+    kept = dict(zip("ab", map(_read_only, (a, b), weights or (None, None)), strict=True))
+    return Estimate(value, params={"order": order, **kept}, diagnostics={"path": path})
 
 
 @estimator(
@@ -238,27 +252,63 @@ def refuse_pairs(n: int, m: int, matrices: int = 1) -> None:
         )
 
 
-def _distances(x: Any, y: Any, order: float) -> np.ndarray:
+def _shares(a: Any, b: Any, n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
+    """Both weights, checked, as parts of their sum."""
+    a, b = weights_of(a, n, "a"), weights_of(b, m, "b")
+    b = same_mass(a, b)
+    return a / a.sum(), b / b.sum()
+
+
+def _read_only(given: Any, weights: np.ndarray | None) -> np.ndarray | None:
+    """The weights for the record, None where none were given."""
+    if given is None or weights is None:
+        return None
+    weights.flags.writeable = False
+    return weights
+
+
+def _merged_cost(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray, order: float) -> float:
+    """W_p^p of weighted samples on a line: the gaps of quantiles, by merging both distributions."""
+    sides = []
+    for points, weights in ((x, a), (y, b)):
+        kept = np.flatnonzero(weights)
+        places = kept[np.argsort(points[kept], kind="stable")]
+        sides.append((points[places], np.cumsum(weights[places])))
+    (x, up_to_x), (y, up_to_y) = sides
+    up_to_x[-1] = up_to_y[-1] = 1.0
+    ends = np.sort(np.minimum(np.concatenate([up_to_x, up_to_y]), 1.0))
+    starts = np.concatenate([[0.0], ends[:-1]])
+    rows, columns = (
+        np.minimum(np.searchsorted(up_to, starts, side="right"), len(up_to) - 1)
+        for up_to in (up_to_x, up_to_y)
+    )
+    return float(((ends - starts) * np.abs(x[rows] - y[columns]) ** order).sum())
+
+
+def _distances(x: Any, y: Any, order: float, matrices: int = 1) -> np.ndarray:
     """(n, m) distances to a power."""
     from scipy.spatial.distance import cdist
 
-    refuse_pairs(len(x), len(y), 1 if len(x) == len(y) else 3)
+    refuse_pairs(len(x), len(y), matrices)
     squares: np.ndarray = cdist(on_the_cpu(x), on_the_cpu(y), "sqeuclidean")
     return squares if order == 2 else squares ** (order / 2)
 
 
-def _programmed_cost(costs: np.ndarray) -> float:
+def _programmed_cost(
+    costs: np.ndarray, weights: tuple[np.ndarray, np.ndarray] | None = None
+) -> float:
     try:
         import ot
     except ImportError:
         raise ImportError(
-            f"samples of unequal number, {costs.shape[0]} and {costs.shape[1]}, in several "
-            f"dimensions need POT for their exact distance, pip install "
-            f"'infotheory-torch[transport]'; without it, equally many samples, or "
+            f"samples of unequal number, {costs.shape[0]} and {costs.shape[1]}, or with weights, "
+            f"in several dimensions need POT for their exact distance, pip install "
+            f"'infotheory-torch[transport]'; without it, equally many samples without weights, or "
             f"method='sliced_wasserstein' or 'sinkhorn'."
         ) from None
     n, m = costs.shape
-    found, log = ot.emd2(np.full(n, 1 / n), np.full(m, 1 / m), costs, numItermax=10**9, log=True)
+    a, b = weights or (np.full(n, 1 / n), np.full(m, 1 / m))
+    found, log = ot.emd2(a, b, costs, numItermax=10**9, log=True)
     if log.get("warning"):
         raise ValueError(f"the linear program of {n} x {m} costs was not solved: {log['warning']}")
     return float(found)

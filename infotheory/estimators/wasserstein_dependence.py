@@ -13,6 +13,7 @@ from infotheory import checks, ops, truth
 from infotheory.estimate import Estimate
 from infotheory.estimators.sinkhorn import (
     debiased,
+    gap,
     mean_cost,
     noting_convergence,
     refuse_squares,
@@ -96,7 +97,8 @@ def wasserstein_mutual_information(
     Estimate
         In units of the cost (unit "cost"), 0 if x or y is constant; negative values near
         independence are kept. Diagnostics: ``raw``, the first mean; ``null``, the second, and
-        ``null_deviation`` over the pairs of shifts.
+        ``null_deviation`` over the pairs of shifts; of "sinkhorn" also ``error``, a bound on how
+        far the value is from that of exact solutions.
 
     Raises
     ------
@@ -163,6 +165,8 @@ def _dependence(x: Any, y: Any, options: _Options) -> Estimate:
     """The cost of independence, less what it is without any dependence."""
     if any(bool((part == part[:1]).all()) for part in (x, y)):
         nothing = {"raw": 0.0, "null": 0.0, "null_deviation": 0.0}
+        if options.solver == "sinkhorn":
+            nothing["error"] = 0.0
         return Estimate(0.0, n=len(x), diagnostics=nothing)
     joint = _beside(x, y)
     joint, _, exponent = in_common_units(joint, joint)
@@ -182,7 +186,7 @@ def _dependence(x: Any, y: Any, options: _Options) -> Estimate:
         "null_deviation": deviation,
     }
     found = Estimate(math.ldexp(means[0] - means[1], exponent), n=len(x), diagnostics=noted)
-    return costs.noting(found)
+    return costs.noting(found, len(raw), exponent)
 
 
 class _Pairs(NamedTuple):
@@ -211,7 +215,7 @@ class _Exact:
     def between(self, s: int, t: int) -> float:
         return assigned_cost(self.of_x + np.roll(self.of_y, (-s, -t), (0, 1)))
 
-    def noting(self, found: Estimate) -> Estimate:
+    def noting(self, found: Estimate, raw: int, exponent: int) -> Estimate:
         return found
 
 
@@ -228,7 +232,7 @@ class _Sliced:
         first, second = self.pairs.shifted(s), self.pairs.shifted(t)
         return float(ops.of(first).sliced_costs(first, second, self.directions, 2.0).mean())
 
-    def noting(self, found: Estimate) -> Estimate:
+    def noting(self, found: Estimate, raw: int, exponent: int) -> Estimate:
         return found
 
 
@@ -237,7 +241,8 @@ class _Sinkhorn:
 
     def __init__(self, pairs: _Pairs, options: _Options) -> None:
         self.pairs, self.metric = pairs, options.metric
-        self.within: dict[int, float] = {}
+        self.within: dict[int, Transport] = {}
+        self.gaps: list[float] = []
         self.worst: Transport | None = None
         if options.metric == "l1":
             n = len(pairs.x)
@@ -256,13 +261,19 @@ class _Sinkhorn:
         for u in (s, t):
             if u not in self.within:
                 self.within[u] = self._entropic(u, u)
-        return debiased(self._entropic(s, t), self.within[s], self.within[t])
+        problems = self._entropic(s, t), self.within[s], self.within[t]
+        self.gaps.append(gap(*problems))
+        return float(debiased(*(each.lower for each in problems)))
 
-    def noting(self, found: Estimate) -> Estimate:
+    def noting(self, found: Estimate, raw: int, exponent: int) -> Estimate:
+        """With the bound of both means, and a warning where it is not as small as it should be."""
         assert self.worst is not None
-        return noting_convergence(found, self.worst)
+        means = [math.fsum(part) / len(part) for part in (self.gaps[:raw], self.gaps[raw:])]
+        error = math.ldexp(sum(means), exponent)
+        found = replace(found, diagnostics={**found.diagnostics, "error": error})
+        return noting_convergence(found, self.worst, error, only_reg=True)
 
-    def _entropic(self, s: int, t: int) -> float:
+    def _entropic(self, s: int, t: int) -> Transport:
         source: Any = (self.pairs.shifted(s), self.pairs.shifted(t))
         if self.metric == "l1":
             n = len(self.pairs.x)
@@ -270,7 +281,7 @@ class _Sinkhorn:
         found = uniform_transport(source, reg=self.reg)
         if self.worst is None or found.marginal_error > self.worst.marginal_error:
             self.worst = found
-        return found.lower
+        return found
 
 
 _COSTS: dict[str, Any] = {"sinkhorn": _Sinkhorn, "exact": _Exact, "sliced": _Sliced}

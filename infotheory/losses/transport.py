@@ -93,7 +93,7 @@ class _SinkhornDivergence(torch.autograd.Function):
         """The value, and the gradients, which are kept."""
         terms = solved(checks.real(x, "x"), checks.real(y, "y"), **options)
         if not terms.worst.converged:
-            message = f"sinkhorn_divergence: {doubt(terms.worst)}"
+            message = f"sinkhorn_divergence: {doubt(terms.worst, terms.error)}"
             warnings.warn(message, InfotheoryWarning, stacklevel=outside())
         p, q = (torch.as_tensor(part) for part in (terms.x, terms.y))
         pull_x, pull_y = _pulls(p, q, terms.between, terms.reg)

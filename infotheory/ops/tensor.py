@@ -62,10 +62,14 @@ def standardise(x: Any) -> tuple[Any, np.ndarray]:
     _, exponent = torch.frexp(torch.where(scale > 0, scale, 1.0))
     half = exponent // 2  # in two steps, since 2**1074 is no double
     x = torch.ldexp(torch.ldexp(x, -half), half - exponent)
+    # Sums in sorted order do not depend on that of the rows, not in their last bit either; and
+    # with each value goes its mirror image, so that a change of sign changes nothing else.
+    ordered = x.sort(dim=0).values
+    mean, varies = (ordered + ordered.flip(0)).mean(dim=0) / 2, ordered[-1] > ordered[0]
     # The mean of a constant column can differ from it by rounding, which is no deviation.
-    varies = x.amax(dim=0) > x.amin(dim=0)
-    centred = torch.where(varies, x - x.mean(dim=0), 0.0)
-    deviation = (centred * centred).mean(dim=0).sqrt()
+    centred = torch.where(varies, x - mean, 0.0)
+    squares = (ordered - mean).square()
+    deviation = torch.where(varies, ((squares + squares.flip(0)).mean(dim=0) / 2).sqrt(), 0.0)
     logs = deviation.log() + exponent.double() * math.log(2.0)
     return centred / torch.where(deviation > 0, deviation, 1.0), logs.cpu().numpy()
 

@@ -96,13 +96,13 @@ def rounded_value(
     above, beside = _vector(rows, device), _vector(columns, device)
     more, added = (_vector(part, device) for part in excess)
     a, b = (_vector(part, device).log() for part in weights)
-    total = 0.0
+    values = []
     for band, lines in _tiles(source):
         plan = (above[band, None] + (beside - lines)).div_(reg).exp_()
         plan += more[band, None] * added
         value = plan * (lines + reg * (plan.log() - a[band, None] - b))
-        total += float(torch.where(plan > 0, value, 0.0).sum())
-    return total
+        values.append(torch.where(plan > 0, value, 0.0).sum(dim=1))
+    return float(torch.cat(values).sum())
 
 
 def scaling_step(

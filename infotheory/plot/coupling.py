@@ -65,7 +65,7 @@ def heat_map(
     figure = figure or style.new_figure(4.6, 4.4)
     grid = figure.add_gridspec(
         2, 3, width_ratios=(5, 1, 0.22), height_ratios=(1, 5), wspace=0.08, hspace=0.08,
-        left=0.12, right=0.86, bottom=0.12, top=0.9,
+        left=0.12, right=0.84, bottom=0.12, top=0.9,
     )  # fmt: skip
     axes = figure.add_subplot(grid[1, 0])
     _draw_table(axes, joint, names)
@@ -78,6 +78,7 @@ def heat_map(
         bars.set_axis_off()
     bar = figure.colorbar(axes.images[0], cax=figure.add_subplot(grid[1, 2]))
     bar.ax.tick_params(labelsize=SMALL, color=SOFT, labelcolor=SOFT, length=2)
+    bar.set_label("probability", fontsize=SMALL, color=SOFT)
     bar.outline.set_visible(False)
     if title:
         figure.text(0.12, 0.95, title, fontsize=LARGE, color=INK, va="center", fontweight="bold")

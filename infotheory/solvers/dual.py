@@ -5,18 +5,17 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 
-from infotheory.solvers.sinkhorn import Problem, State, repaired
+from infotheory.solvers.sinkhorn import Problem, State, filled
 
 __all__ = ["quasi_newton"]
 
 
 def quasi_newton(problem: Problem, state: State, reg: float, tol: float, most: int) -> State:
     """L-BFGS on the columns' potential, in units of the regularisation, until within tol."""
-    state = repaired(problem, state, reg)
+    start = filled(problem, state, reg)
+    best = state if start is state.potential else problem.state(start, reg)
     # Constants change nothing but their size, so the function is made of differences from here.
-    start, before = state.potential, state.dual(problem)
-    best = problem.state(start, reg)
-    done = 0
+    before, done = best.dual(problem), 0
 
     class Enough(Exception):
         """The marginals are within the tolerance."""

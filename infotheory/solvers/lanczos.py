@@ -10,18 +10,26 @@ import numpy as np
 
 __all__ = ["SpectralEstimate", "spectral_estimate"]
 
-#: Probes that are multiplied together: as many as make reading the matrix worth while.
-GROUP = 8
+#: Probes that are multiplied together at first, and at most.
+GROUP, LARGEST_GROUP = 8, 32
+#: Fewer probes than this know their own spread too badly to be enough by it alone.
+_SURE = 16
 #: Probes at most, and steps of each at most.
 PROBES = 256
 STEPS = 80
-#: The first comparison of two numbers of steps, and how many steps lie between two.
-_FIRST, _EVERY = 8, 2
-#: Directions taken out of the probes where more than so many groups would be needed else.
-DIRECTIONS = 32
-_MANY_GROUPS = 4
+#: The first number of steps that may be enough, and how many steps lie between two compared.
+_FIRST, _APART = 6, 2
+#: Eigenvectors taken out of the probes at most; they are looked for where so many more probes would
+#: be needed else, after steps in which those that matter have converged as a rule.
+DIRECTIONS = 48
+_MANY = 16
+_CONVERGED = 16
 #: A residual below this is rounding: the probe has seen all that it can.
 _EXHAUSTED = 1e-12
+#: Deviations below this share of the mean are not measured in units of their own.
+_NARROW = 1e-6
+#: Vectors that are shorter than this, less what lies along others, may be rounding.
+_DEPENDENT = 1e-3
 
 Block = np.ndarray
 Product = Callable[[Block], Block]
@@ -34,7 +42,8 @@ class SpectralEstimate(NamedTuple):
 
     value: float
     error: float
-    """One standard error over probes and, added in squares, what the last steps changed."""
+    """One standard error over probes and, added in squares, what the last steps changed, what
+    residuals of the directions leave open, and what rounding of the products can do."""
     probes: int
     steps: int
     directions: int
@@ -65,15 +74,17 @@ def spectral_estimate(
     *,
     tol: float,
     rng: np.random.Generator,
+    group: int = GROUP,
     most: int = PROBES,
+    rounding: float = 0.0,
 ) -> SpectralEstimate:
     r"""A function of sums over the spectrum, by stochastic Lanczos quadrature.
 
-    .. math:: \operatorname{tr} f(A) = f(1) + \sum_q q^\top f(A) q
+    .. math:: \operatorname{tr} f(A) = f(1) + \sum_q f(\theta_q)
         + \operatorname{E} \, (Pz)^\top f(A) \, Pz
 
-    with random signs z and P the projection away from the leading eigenvector and from the
-    directions q. Each quadratic form is a Gauss quadrature by the Lanczos recurrence. Of f the
+    with random signs z and P the projection away from the leading eigenvector and from further
+    eigenvectors q. Each quadratic form is a Gauss quadrature by the Lanczos recurrence. Of f the
     closest combination of 1, x and x^2 is summed exactly, from n, the trace and the sum of squares
     of all entries; probes see the rest alone.
 
@@ -90,12 +101,17 @@ def spectral_estimate(
         Eigenvalues of any shape to an array with one more leading axis: the functions f. What
         rounding puts below 0 it must take as 0.
     combine : callable
-        The sums of all functions to the value wanted, and its derivatives by the sums.
+        The sums of all functions to the value wanted, and its derivatives by the sums; not a
+        number where the sums are impossible, as few probes can make them.
     tol : float
         Probes are added until the error of the value is at most this.
     rng : numpy.random.Generator
+    group : int
+        The first probes, at least 8: as many as make reading the matrix, or making it, worth while.
     most : int
         Probes at most.
+    rounding : float
+        How far rounding of the products moves eigenvalues, as a root mean square.
 
     Returns
     -------
@@ -103,11 +119,12 @@ def spectral_estimate(
 
     Notes
     -----
-    Where few large eigenvalues make most of the variance, directions q near their eigenvectors
-    are found from the first probes, which are then given up: later ones are independent of q. The
-    forms of the directions are quadratures too, so nothing is biased if they are no eigenvectors.
-    Cost: a product with 8 vectors for each of about 15 to 30 steps and each group of 8 probes;
-    n * 8 * steps numbers of memory.
+    Where few large eigenvalues make most of the variance, their eigenvectors q are looked for in
+    what the first probes have spanned. Those whose residual is too small to bias the value are
+    taken out; the first probes are then given up, since later ones are independent of q.
+    Directions that have not converged stay with the probes. Cost: a product with 8 to 32 vectors
+    for each of 6 to about 20 steps, and for each of some groups of probes; n * 32 * steps numbers
+    of memory.
 
     References
     ----------
@@ -117,22 +134,49 @@ def spectral_estimate(
     n = len(leading)
     exact = np.array([n, *moments], dtype=float) - 1.0
     known = _Known(functions, combine, exact, functions(np.ones(1))[:, 0])
-    pilot = _Recurrence(product, _signs(leading[None], rng), leading)
+    pilot = _Recurrence(product, _signs(group, leading[None], rng), leading)
     change = _until_steady(pilot, known, tol)
-    steps, directions = pilot.steps, np.empty((0, n))
-    measures: _Measures | None = pilot.measures()
-    value, error = known.estimate(pilot.measures())
-    if error > tol * math.sqrt(_MANY_GROUPS) and n > 4 * DIRECTIONS:
-        directions = _directions(product, pilot)
-        known = known.with_forms(_measured(product, directions, leading, steps))
-        measures, error = None, math.inf
-    probes = 0 if measures is None else GROUP
-    while probes == 0 or (math.hypot(error, change) > tol and probes + GROUP <= most):
-        more = _measured(product, _signs(np.vstack([leading, directions]), rng), leading, steps)
-        measures, probes = _joined(measures, more), probes + GROUP
+    steps, measures, outside, bias = pilot.steps, pilot.measures(), leading[None], 0.0
+    sought = n <= 4 * DIRECTIONS
+    while True:
+        probes = len(measures.nodes)
         value, error = known.estimate(measures)
-    error = math.hypot(error, change)
-    return SpectralEstimate(value, error, probes, steps, len(directions), error <= tol)
+        rest = math.hypot(change, bias, known.moved(measures, rounding))
+        enough = math.hypot(error, rest) <= tol and (probes >= _SURE or error <= tol / 4)
+        # What is left to the rest no more probes can mend.
+        if enough or error <= rest / 4 or probes >= most:
+            break
+        count = min(_wanted(probes, error / tol), most - probes)
+        if count >= _MANY and not sought:
+            sought = True
+            pairs, doubts = known.converged(measures, _pairs(product, pilot), tol)
+            if doubts.size:
+                known, bias = known.without(pairs), float(doubts.sum())
+                outside = np.concatenate([outside, pairs.vectors])
+                first = _signs(max(group, _SURE), outside, rng)
+                measures = _measured(product, first, leading, steps)
+                continue
+        more = _measured(product, _signs(count, outside, rng), leading, steps)
+        measures = _Measures(*map(np.concatenate, zip(measures, more, strict=True)))
+    error = math.hypot(error, rest)
+    return SpectralEstimate(value, error, probes, steps, len(outside) - 1, error <= tol)
+
+
+def _wanted(probes: int, ratio: float) -> int:
+    """How many more probes a ratio of the error to the tolerance asks for, in eights."""
+    missing = probes * (ratio**2 - 1) if ratio < 10 else math.inf
+    return 8 * math.ceil(max(missing, 1) / 8) if missing < LARGEST_GROUP else LARGEST_GROUP
+
+
+class _Pairs(NamedTuple):
+    """Directions near eigenvectors."""
+
+    values: np.ndarray
+    """(k,) of the quadratic form."""
+    residuals: np.ndarray
+    """(k,) lengths of what is no multiple of a direction in its product."""
+    vectors: np.ndarray
+    """(k, n) orthonormal"""
 
 
 class _Known(NamedTuple):
@@ -145,32 +189,72 @@ class _Known(NamedTuple):
     fixed: np.ndarray
     """(functions,) sums of the functions over the rest."""
 
-    def with_forms(self, forms: _Measures) -> _Known:
-        """The same with more vectors taken out of the probes, whose quadratic forms these are."""
-        moments = self.moments - forms.sums(_powers(forms.nodes)).sum(axis=0)
-        fixed = self.fixed + forms.sums(self.functions(forms.nodes)).sum(axis=0)
-        return self._replace(moments=moments, fixed=fixed)
+    def without(self, pairs: _Pairs) -> _Known:
+        """The same with more eigenvectors taken out of the probes."""
+        squares = np.square(pairs.values) + np.square(pairs.residuals)
+        sums = [len(pairs.values), pairs.values.sum(), squares.sum()]
+        fixed = self.fixed + self.functions(pairs.values).sum(axis=1)
+        return self._replace(moments=self.moments - sums, fixed=fixed)
 
     def estimate(self, probes: _Measures) -> tuple[float, float]:
         """The value, and its standard error over the probes."""
-        powers, values = _powers(probes.nodes), self.functions(probes.nodes)
-        # The variance of signs z for g(A) is at most twice the sum of g^2 over the spectrum, which
-        # the probes see as well: least squares in their measure, not between a few sums.
-        roots = np.sqrt(probes.weights).ravel()
-        columns = powers.reshape(len(powers), -1).T
-        fit = np.linalg.lstsq(
-            columns * roots[:, None],
-            (values.reshape(len(values), -1) * roots).T,
-            rcond=None,
-        )[0]
-        rest = values - (columns @ fit).T.reshape(values.shape)
+        exactly, rest = self._fitted(probes)
         seen = probes.sums(rest)
-        totals = self.fixed + self.moments @ fit + seen.mean(axis=0)
-        value, slope = self.combine(totals)
+        value, slope = self.combine(self.fixed + exactly + seen.mean(axis=0))
+        if not math.isfinite(value):
+            return math.nan, math.inf
         # Few probes know their own spread badly: the deviation of Student's distribution.
         freedom = len(seen) - 1
-        error = float((seen @ slope).std(ddof=1)) / math.sqrt(len(seen))
-        return value, error * math.sqrt(freedom / (freedom - 2))
+        error = float((seen * slope).sum(axis=1).std(ddof=1)) / math.sqrt(len(seen))
+        return float(value), error * math.sqrt(freedom / (freedom - 2))
+
+    def _fitted(self, probes: _Measures) -> tuple[np.ndarray, np.ndarray]:
+        """Of each function the sum of its closest parabola, and at the nodes what is left of it."""
+        # The variance of signs z for g(A) is at most twice the sum of g^2 over the spectrum, which
+        # the probes see as well: least squares in their measure, not between a few sums.
+        nodes, weights = probes
+        values = self.functions(nodes)
+        total = weights.sum()
+        if not total > 0:
+            return np.zeros(len(values)), values
+        middle = (nodes * weights).sum() / total
+        spread = math.sqrt((np.square(nodes - middle) * weights).sum() / total)
+        spread = max(spread, _NARROW * abs(middle)) or 1.0
+        powers = _powers((nodes - middle) / spread)
+        products = (powers[:, None] * powers * weights).sum(axis=(2, 3))
+        sides = (powers[:, None] * values * weights).sum(axis=(2, 3))
+        fit = np.linalg.lstsq(products, sides, rcond=1e-13)[0]
+        ones, firsts, squares = self.moments
+        about = [
+            ones,
+            (firsts - middle * ones) / spread,
+            (squares - 2 * middle * firsts + middle**2 * ones) / spread**2,
+        ]
+        rest = values - (powers[:, None] * fit[:, :, None, None]).sum(axis=0)
+        return (fit.T * about).sum(axis=1), rest
+
+    def _slope(self, probes: _Measures) -> np.ndarray:
+        exactly, rest = self._fitted(probes)
+        return self.combine(self.fixed + exactly + probes.sums(rest).mean(axis=0))[1]
+
+    def converged(self, probes: _Measures, pairs: _Pairs, tol: float) -> tuple[_Pairs, np.ndarray]:
+        """The pairs that may be taken for eigenpairs, and how far each may then bias the value."""
+        # The measure that a direction sees has this mean and this deviation.
+        curves = np.abs(self._curves(pairs.values, pairs.residuals))
+        doubts = (np.abs(self._slope(probes))[:, None] * curves).sum(axis=0)
+        kept = (2 * pairs.residuals < pairs.values) & (doubts <= 0.1 * tol / DIRECTIONS)
+        return _Pairs(*(part[kept] for part in pairs)), doubts[kept]
+
+    def moved(self, probes: _Measures, distance: float) -> float:
+        """How far the value may be off if eigenvalues are moved by so much, up or down."""
+        if distance == 0:
+            return 0.0
+        sums = probes.sums(self._curves(probes.nodes, distance)).mean(axis=0)
+        return float(abs((self._slope(probes) * sums).sum()))
+
+    def _curves(self, values: np.ndarray, distance: np.ndarray | float) -> np.ndarray:
+        f = self.functions
+        return f(values + distance) + f(values - distance) - 2 * f(values)
 
 
 class _Recurrence:
@@ -215,52 +299,66 @@ class _Recurrence:
 
 
 def _until_steady(recurrence: _Recurrence, known: _Known, tol: float) -> float:
-    """Steps until two more change little; what the last two changed."""
-    before = change = math.inf
-    while recurrence.steps < min(STEPS, recurrence.vectors[0].shape[1]) and change >= tol / 10:
+    """Steps until the last two have changed little; what they changed."""
+    most = recurrence.vectors[0].shape[1]
+    change = math.inf
+    values: list[float] = []
+    while recurrence.steps < min(STEPS, most) and not change < tol / 10:
         recurrence.step()
-        if recurrence.steps >= _FIRST and recurrence.steps % _EVERY == 0:
-            value, _ = known.estimate(recurrence.measures())
-            change, before = abs(value - before), value
+        if recurrence.steps >= _FIRST - _APART:
+            values.append(known.estimate(recurrence.measures())[0])
+        if len(values) > _APART:
+            change = abs(values[-1] - values[-1 - _APART])
     # As many steps as rows leave nothing out.
-    return change if recurrence.steps < recurrence.vectors[0].shape[1] else 0.0
+    return change if recurrence.steps < most else 0.0
 
 
 def _measured(product: Product, vectors: np.ndarray, leading: np.ndarray, steps: int) -> _Measures:
-    """The measures of any number of vectors, after some steps, a group at a time."""
-    found = None
-    for first in range(0, len(vectors), GROUP):
-        recurrence = _Recurrence(product, vectors[first : first + GROUP], leading)
-        for _ in range(steps):
-            recurrence.step()
-        found = _joined(found, recurrence.measures())
-    assert found is not None
-    return found
+    """The measures of vectors after some steps."""
+    recurrence = _Recurrence(product, vectors, leading)
+    for _ in range(steps):
+        recurrence.step()
+    return recurrence.measures()
 
 
-def _joined(first: _Measures | None, second: _Measures) -> _Measures:
-    if first is None:
-        return second
-    return _Measures(*map(np.concatenate, zip(first, second, strict=True)))
+def _pairs(product: Product, pilot: _Recurrence) -> _Pairs:
+    """The largest eigenpairs in what the first probes have spanned, converged or not."""
+    while pilot.steps < _CONVERGED:
+        pilot.step()
+    rows = _spanned(pilot)
+    products = np.ascontiguousarray(product(rows.T).T)
+    form = _inner(rows, products)
+    values, turn = np.linalg.eigh((form + form.T) / 2)
+    vectors, products = (np.einsum("jk,jn->kn", turn, part) for part in (rows, products))
+    left = products - values[:, None] * vectors
+    return _Pairs(values, np.sqrt(np.einsum("kn,kn->k", left, left)), vectors)
 
 
-def _directions(product: Product, pilot: _Recurrence) -> np.ndarray:
-    """Orthonormal rows near the eigenvectors of the largest eigenvalues that the pilot has seen."""
+def _spanned(pilot: _Recurrence) -> np.ndarray:
+    """Orthonormal rows that span what each probe sees as the largest eigenvectors."""
     _, combinations = pilot.decomposed()
-    basis = np.stack(pilot.vectors[1 : pilot.steps + 1])
-    top = combinations[:, :, -GROUP:]  # the largest of each probe
-    candidates = np.einsum("bmk,mbn->bkn", top, basis).reshape(-1, basis.shape[2])
-    lengths, mixed = np.linalg.eigh(candidates @ candidates.T)
-    kept = lengths > 1e-6 * lengths[-1]
-    rows = (mixed[:, kept] / np.sqrt(lengths[kept])).T @ candidates
-    _, turned = np.linalg.eigh(rows @ product(rows.T))
-    rows = turned[:, -DIRECTIONS:].T @ rows
-    return np.linalg.qr(rows.T)[0].T
+    basis = np.stack([vector[:GROUP] for vector in pilot.vectors[1 : pilot.steps + 1]])
+    rows, count = np.empty((DIRECTIONS, basis.shape[2])), 0
+    # The largest of all probes first: most of theirs are the same, and others have their turn.
+    for place in range(1, pilot.steps + 1):
+        for vector in np.einsum("bm,mbn->bn", combinations[:GROUP, :, -place], basis):
+            for _ in range(2):  # again, for what rounding left
+                seen = np.einsum("kn,n->k", rows[:count], vector)
+                vector -= np.einsum("k,kn->n", seen, rows[:count])
+            length = math.sqrt(np.einsum("n,n->", vector, vector))
+            if length > _DEPENDENT and count < DIRECTIONS:
+                rows[count], count = vector / length, count + 1
+    return rows[:count]
 
 
-def _signs(outside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A group of random signs, (GROUP, n), less their parts along orthonormal rows."""
-    signs = 2.0 * rng.integers(0, 2, size=(GROUP, outside.shape[1])) - 1.0
+def _inner(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Inner products of all rows, by einsum: the library's product depends on its threads."""
+    return np.einsum("in,jn->ij", first, second)
+
+
+def _signs(count: int, outside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Random signs, (count, n), less their parts along orthonormal rows."""
+    signs = 2.0 * rng.integers(0, 2, size=(count, outside.shape[1])) - 1.0
     for _ in range(2):  # again, for what rounding left
         for row in outside:
             signs -= np.einsum("bn,n->b", signs, row)[:, None] * row

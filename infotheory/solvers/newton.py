@@ -11,20 +11,20 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import blas, cho_solve, lapack
 
-from infotheory.solvers.sinkhorn import Problem, State, repaired
+from infotheory.solvers.sinkhorn import Problem, State, held
 
 __all__ = ["newton"]
 
 #: What may be dropped from each row and column, as a share of its weight and of the error.
 DROPPED = 0.01
 #: Above this share of entries a matrix is faster than its list.
-DENSE = 0.3
+DENSE = 0.12
 #: Up to so many columns a factorisation is faster than iterations.
 SMALL = 100
-#: Steps of conjugate gradients before a factorisation is preferred.
-MOST_PRODUCTS = 300
+#: Conjugate gradients before a factorisation is preferred, up to and beyond so many columns.
+MEDIUM, MOST_PRODUCTS = 400, (60, 300)
 STEPS = (1.0, 0.5, 0.25, 0.1)
 
 Solve = Callable[[np.ndarray, float, float], np.ndarray]
@@ -48,8 +48,8 @@ def newton(
     """
     b = problem.b
     shift, done = (0.0 if entries else 0.1), 0
-    state = problem.state(repaired(problem, state, reg).potential, reg, plan=True)
     while state.error > tol and done < most:
+        state = held(problem, state, reg)
         gradient = b - state.columns
         damping = max(shift * state.error, 1e-15)
         hessian = _Hessian(problem, state, entries)
@@ -60,10 +60,8 @@ def newton(
         if found is None:
             if shift > 1e4 or entries:
                 # what is left is rounding, or a plan that no dropped Hessian can describe
-                state = problem.state(state.potential, reg, plan=True)
                 break
             shift = max(4 * shift, 1e-3)
-            state = problem.state(state.potential, reg, plan=True)
             continue
         state, size = found
         if not entries:
@@ -79,7 +77,11 @@ def _search(
     before = state.dual(problem)
     # Differences of the dual below this are rounding.
     scale = 1e-14 * (abs(before) + float(np.abs(state.potential) @ problem.b))
-    for size in STEPS:
+    # Along a direction whose largest entry is w this length rises for certain: third derivatives
+    # are at most that entry times the second.
+    widest = 2 * float(np.abs(step - step @ problem.b).max())
+    certain = math.log1p(widest) / widest if widest > 0 else 1.0
+    for size in (*(each for each in STEPS if each > certain), certain):
         trial = problem.state(state.potential + reg * size * step, reg, plan=True)
         rise = trial.dual(problem) - before
         enough = rise >= 1e-2 * size * reg * predicted and rise > scale
@@ -112,52 +114,54 @@ class _Hessian:
         m = len(gradient)
         if m <= SMALL:
             return self.factorised(gradient, damping)
-        step, converged = self.iterated(gradient, damping, forcing)
-        if not converged and (m <= 4 * SMALL or self.sparse):
-            step = self.factorised(gradient, damping)
-        return step
+        step = self.iterated(gradient, damping, forcing)
+        return self.factorised(gradient, damping) if step is None else step
 
-    def iterated(
-        self, gradient: np.ndarray, damping: float, forcing: float
-    ) -> tuple[np.ndarray, bool]:
-        """Conjugate gradients, with the diagonal to precondition."""
+    def iterated(self, gradient: np.ndarray, damping: float, forcing: float) -> np.ndarray | None:
+        """By conjugate gradients, with the diagonal to precondition; None if they are too slow."""
         problem, columns = self.problem, self.state.columns
-        diagonal = columns + damping * problem.b
+        diagonal = columns + damping * np.maximum(columns, problem.b)
         squares = problem.engine.plan_squares(self.plan, self.weights)
         precondition = 1.0 / np.maximum(diagonal - squares, 1e-12 * diagonal)
         x, r = np.zeros_like(gradient), gradient.copy()
         z = precondition * r
         p, rz = z, float(r @ z)
         goal = forcing * float(np.abs(gradient).sum())
-        for _ in range(MOST_PRODUCTS):
+        for _ in range(MOST_PRODUCTS[len(x) > MEDIUM]):
             product = diagonal * p - problem.engine.plan_product(self.plan, p, self.weights)
             curvature = float(p @ product)
             if curvature <= 0.0:
-                return x, bool(x.any())
+                return x if x.any() else None
             length = rz / curvature
             x = x + length * p
             r = r - length * product
             if float(np.abs(r).sum()) <= goal:
-                return x, True
+                return x
             z = precondition * r
             rz, old = float(r @ z), rz
             p = z + (rz / old) * p
-        return x, False
+        return None
 
     def factorised(self, gradient: np.ndarray, damping: float) -> np.ndarray:
         """By Cholesky; constants, which change nothing, are kept out by a matrix of rank one."""
-        problem, b = self.problem, self.problem.b
+        problem = self.problem
+        if self.sparse:
+            # Its matrix takes the place of the plan, of which the list is kept.
+            problem.room = problem.held = None
+        ridge, factor = 0.0, None
+        while factor is None:
+            factor = self._factor(damping + ridge)
+            ridge = max(1e-14, 10 * ridge)
+        if self.sparse:
+            problem.room = problem.engine.matrix_room(problem.source)
+        return cho_solve((factor, True), gradient, check_finite=False)
+
+    def _factor(self, damping: float) -> np.ndarray | None:
+        """The factor, in the memory of the one matrix that is made; None if there is none."""
+        problem, b, columns = self.problem, self.problem.b, self.state.columns
         matrix = problem.engine.plan_gram(self.plan, self.weights)
         matrix *= -1.0
-        matrix += np.outer(b, b)
-        matrix.flat[:: len(b) + 1] += self.state.columns + damping * b
-        ridge = 0.0
-        while True:
-            try:
-                factor = cho_factor(matrix, lower=True, overwrite_a=False, check_finite=False)
-                break
-            except np.linalg.LinAlgError:
-                more = max(1e-14, 10 * ridge) - ridge
-                ridge += more
-                matrix.flat[:: len(b) + 1] += more * b
-        return cho_solve(factor, gradient, check_finite=False)
+        matrix = blas.dsyr(1.0, b, lower=1, a=matrix.T, overwrite_a=1)
+        matrix.T.flat[:: len(b) + 1] += columns + damping * np.maximum(columns, b)
+        factor, failed = lapack.dpotrf(matrix, lower=1, clean=0, overwrite_a=1)
+        return None if failed else factor

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from infotheory.ops import Engine
+from infotheory.solvers.sources import transposed
 
-__all__ = ["Problem", "State", "relaxed_sweeps", "repaired", "scalings", "stages", "sweep"]
+__all__ = ["Problem", "State", "filled", "held", "relaxed_sweeps", "scalings", "stages", "sweep"]
 
 #: Scalings whose logarithms exceed this are absorbed into the kernel.
 ABSORB = 60.0
@@ -34,6 +35,8 @@ class Problem:
     reg: float
     room: Any = None
     """Where the plan or a kernel is kept; None where costs are made on the way."""
+    held: State | None = None
+    """The state whose plan is in the room."""
     path: list[tuple[str, int]] = field(default_factory=list)
     """Which solver ran, with its iterations."""
 
@@ -43,7 +46,10 @@ class Problem:
         minima, columns = self.engine.soft_minimum(
             self.source, folded, reg, self.a, plan=self.room if plan else None
         )
-        return State(potential, minima, columns, float(np.abs(columns - self.b).sum()))
+        found = State(potential, minima, columns, float(np.abs(columns - self.b).sum()))
+        if plan and self.room is not None:
+            self.held = found
+        return found
 
     def note(self, name: str, iterations: int) -> None:
         """Add iterations to the path."""
@@ -51,6 +57,12 @@ class Problem:
             iterations += self.path.pop()[1]
         if iterations:
             self.path.append((name, iterations))
+
+    def gather(self, start: int) -> None:
+        """Make one entry for each name of all that came after so many entries of the path."""
+        entries, self.path = self.path[start:], self.path[:start]
+        for name in dict.fromkeys(name for name, _ in entries):
+            self.note(name, sum(count for other, count in entries if other == name))
 
 
 @dataclass
@@ -67,18 +79,26 @@ class State:
         return float(self.minima @ problem.a + self.potential @ problem.b)
 
 
-def repaired(problem: Problem, state: State, reg: float) -> State:
-    """Give columns that no row reaches the potential at which they are filled."""
+def filled(problem: Problem, state: State, reg: float) -> np.ndarray:
+    """The potential, but columns that no row reaches have that at which they are filled."""
     empty = np.flatnonzero(state.columns <= 1e-200)
-    if empty.size:
-        folded = state.minima + reg * np.log(problem.a)
-        finite = np.isfinite(state.minima)
-        folded[~finite] = -np.inf
-        state.potential = state.potential.copy()
-        state.potential[empty], _ = problem.engine.soft_minimum(
-            columns_of(problem.source, empty), folded, reg
-        )
-    return state
+    if not empty.size:
+        return state.potential
+    folded = state.minima + reg * np.log(problem.a)
+    folded[~np.isfinite(state.minima)] = -np.inf
+    potential = state.potential.copy()
+    potential[empty], _ = problem.engine.soft_minimum(
+        columns_of(problem.source, empty), folded, reg
+    )
+    return potential
+
+
+def held(problem: Problem, state: State, reg: float) -> State:
+    """The state, or what filling its empty columns makes of it, with its plan in the room."""
+    potential = filled(problem, state, reg)
+    if problem.held is state and potential is state.potential:
+        return state
+    return problem.state(potential, reg, plan=True)
 
 
 def columns_of(source: Any, place: np.ndarray) -> Any:
@@ -89,16 +109,17 @@ def columns_of(source: Any, place: np.ndarray) -> Any:
     return picked.copy(order="C") if isinstance(picked, np.ndarray) else picked.contiguous()
 
 
-def sweep(problem: Problem, state: State, reg: float, relaxation: float = 1.0) -> State:
+def sweep(
+    problem: Problem, state: State, reg: float, relaxation: float = 1.0, *, plan: bool = False
+) -> State:
     """One alternate scaling in the log domain; it reads the costs once."""
     with np.errstate(divide="ignore"):
         change = reg * np.log(problem.b / state.columns)
     usual = np.isfinite(change)
     potential = state.potential + relaxation * np.where(usual, change, 0.0)
     if not usual.all():
-        filled = repaired(problem, state, reg).potential
-        potential = np.where(usual, potential, filled)
-    return problem.state(potential, reg)
+        potential = np.where(usual, potential, filled(problem, state, reg))
+    return problem.state(potential, reg, plan=plan)
 
 
 def stages(problem: Problem, spread: float) -> Iterator[float]:
@@ -150,18 +171,68 @@ class _Relaxation:
 
 
 def relaxed_sweeps(
-    problem: Problem, state: State, reg: float, tol: float, most: int, name: str = "sinkhorn"
+    problem: Problem,
+    state: State,
+    reg: float,
+    tol: float,
+    most: int,
+    affordable: float = math.inf,
 ) -> State:
-    """Sweeps in the log domain until the error is within tol; memory of the vectors alone."""
-    relaxation = _Relaxation()
-    done = 0
+    """Sweeps in the log domain until the error is within tol; memory of the vectors alone.
+
+    Plain ones make the costs once, those that are relaxed twice. `affordable` as for `scalings`.
+    """
+    relaxation, done = _Relaxation(), 0
     while state.error > tol and done < most:
-        if done % LOOK == LOOK - 1:
-            relaxation.look(state.error, LOOK)
-        state = sweep(problem, state, reg, relaxation.value)
-        done += 1
-    problem.note(name, done)
+        if relaxation.value == 1.0:
+            state, done = sweep(problem, state, reg), done + 1
+            if done % LOOK == 0:
+                relaxation.look(state.error, LOOK)
+        else:
+            room = min(most - done, 2 * affordable)
+            state, count = _both_relaxed(problem, state, reg, tol, room, relaxation, affordable)
+            done += count
+        if _predicted(relaxation, state.error, tol) > affordable or done > 2 * affordable:
+            break
+    problem.note("sinkhorn", done)
     return state
+
+
+def _both_relaxed(
+    problem: Problem,
+    state: State,
+    reg: float,
+    tol: float,
+    most: float,
+    relaxation: _Relaxation,
+    affordable: float,
+) -> tuple[State, int]:
+    """Sweeps that move both potentials beyond what they would be, as long as that goes well."""
+    engine, across = problem.engine, transposed(problem.source)
+    log_a, log_b = reg * np.log(problem.a), reg * np.log(problem.b)
+    f, g = state.minima.copy(), state.potential.copy()
+    done = 0
+    while done < most:
+        done += 1
+        wanted, _ = engine.soft_minimum(problem.source, g + log_b, reg)
+        error = _lacking(problem.a, f - wanted, reg)
+        f += relaxation.value * (wanted - f)
+        wanted, _ = engine.soft_minimum(across, f + log_a, reg)
+        error += _lacking(problem.b, g - wanted, reg)
+        g += relaxation.value * (wanted - g)
+        if done % LOOK == 0:
+            relaxation.look(error, LOOK)
+            if _predicted(relaxation, error, tol) > affordable:
+                break
+        if not tol < error < math.inf or relaxation.value == 1.0:
+            break
+    return problem.state(g, reg), done
+
+
+def _lacking(weights: np.ndarray, excess: np.ndarray, reg: float) -> float:
+    """The error of a marginal whose potential is that much above what it should be."""
+    with np.errstate(over="ignore"):
+        return float(weights @ np.abs(np.expm1(excess / reg)))
 
 
 def scalings(
@@ -173,40 +244,60 @@ def scalings(
 ) -> State:
     """Scalings of the kernel in the room, absorbed where they grow, relaxed by the rate seen.
 
-    With `affordable` it gives up as soon as the rate predicts more iterations than that.
+    With `affordable` it gives up as soon as the rate predicts more iterations than that, and after
+    twice as many whatever it predicts.
     """
-    engine, a, b, reg = problem.engine, problem.a, problem.b, problem.reg
-    relaxation, done = _Relaxation(), 0
-    while done < most and state.error > tol:
-        state = repaired(problem, state, reg)
-        state = problem.state(state.potential, reg, plan=True)
-        done += 1
-        if state.error <= tol or not (state.columns > 0).all():
-            continue
-        # The kernel in the room has exact rows already: its first scaling is that of columns.
-        u, v = np.ones(len(a)), b / state.columns
-        error, hopeless = state.error, False
-        for _ in range(most - done):
-            sums, u_new, columns = engine.scaling_step(problem.room, v, u, a, relaxation.value)
-            rows_error = float(np.abs(u * sums - a).sum())
-            u = u_new
-            error = rows_error + float(np.abs(v * columns - b).sum())
-            done += 1
-            if relaxation.value == 1.0:
-                error = float(np.abs(v * columns - b).sum())
-            if done % LOOK == 0:
-                relaxation.look(error, LOOK)
-                hopeless = _predicted(relaxation, error, tol) > affordable
-            if not (columns > 0).all() or error <= tol or hopeless:
-                break
-            v = _relaxed(v, b / columns, relaxation.value)
-            if max(np.abs(np.log(v)).max(), np.abs(np.log(u)).max()) > ABSORB:
-                break
-        state = problem.state(state.potential + reg * np.log(v), reg)
-        if hopeless:
-            break
+    relaxation, done, hopeless = _Relaxation(), 0, False
+    while done < most and state.error > tol and not hopeless:
+        state, done = held(problem, state, problem.reg), done + 1
+        if state.error > tol and (state.columns > 0).all():
+            state, count, hopeless = _with_kernel(
+                problem, state, tol, most - done, affordable, relaxation
+            )
+            done += count
     problem.note("sinkhorn", done)
     return state
+
+
+def _with_kernel(
+    problem: Problem,
+    state: State,
+    tol: float,
+    most: int,
+    affordable: float,
+    relaxation: _Relaxation,
+) -> tuple[State, int, bool]:
+    """Scalings of the plan that is held, until they grow; how many, and whether to give up."""
+    engine, a, b, reg = problem.engine, problem.a, problem.b, problem.reg
+    # The plan has exact rows already: its first scaling is that of columns.
+    u, v = np.ones(len(a)), b / state.columns
+    count, near, hopeless = 0, False, False
+    while count < most:
+        count += 1
+        # Near the end a plain step, after which rows are exact and columns tell the error.
+        power = 1.0 if near else relaxation.value
+        sums, scaled, columns = engine.scaling_step(problem.room, v, u, a, power)
+        error = float(np.abs(v * columns - b).sum())
+        if power != 1.0:
+            error += float(np.abs(u * sums - a).sum())
+        u, near = scaled, error <= tol
+        if count % LOOK == 0:
+            relaxation.look(error, LOOK)
+            hopeless = _predicted(relaxation, error, tol) > affordable or count > 2 * affordable
+        if hopeless or (near and power == 1.0) or not (columns > 0).all():
+            break
+        if near:
+            continue
+        v = _relaxed(v, b / columns, relaxation.value)
+        if max(np.abs(np.log(v)).max(), np.abs(np.log(u)).max()) > ABSORB:
+            break
+    potential = state.potential + reg * np.log(v)
+    digits = 1e-14 * float(np.abs(state.minima).max() + np.abs(potential).max()) / reg
+    if near and power == 1.0 and digits <= 0.1 * tol:
+        found = State(potential, state.minima + reg * np.log(u), v * columns, error)
+    else:
+        found = problem.state(potential, reg, plan=True)
+    return found, count, hopeless
 
 
 def _relaxed(v: np.ndarray, wanted: np.ndarray, relaxation: float) -> np.ndarray:

@@ -9,10 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infotheory import ops
-from infotheory.solvers.lanczos import SpectralEstimate, spectral_estimate
+from infotheory.solvers.lanczos import GROUP, SpectralEstimate, spectral_estimate
 
 __all__ = ["collision_entropy", "walk_entropy", "walk_spectrum"]
 
+#: Relative error of a product in single precision.
+_UNIT = 2.0**-23
+#: Rows on which the rounding of kernels is measured.
+_SAMPLED = 256
+#: Probes that are multiplied at once where kernels are made again for them.
+_TOGETHER = 32
 #: The dense matrix is kept where it takes at most this share of the free memory: making kernels
 #: again costs about twice the time, and a network that trains beside it needs its memory more.
 _SHARE = 0.1
@@ -100,7 +106,17 @@ def walk_entropy(
     def product(block: np.ndarray) -> np.ndarray:
         return scales[:, None] * kernels.fast_product(scales[:, None] * block)
 
-    found = spectral_estimate(product, leading, moments, functions, combine, tol=tol, rng=rng)
+    found = spectral_estimate(
+        product,
+        leading,
+        moments,
+        functions,
+        combine,
+        tol=tol,
+        rng=rng,
+        group=GROUP if kernels.matrix is not None else _TOGETHER,
+        rounding=_rounding(kernels, scales, moments[1]),
+    )
     return found, kernels.path
 
 
@@ -122,7 +138,7 @@ def _scales(product: Product, n: int, alpha: float) -> tuple[np.ndarray, np.ndar
     degrees = product(np.ones((n, 1)))[:, 0]
     with np.errstate(under="ignore"):
         outer = (degrees / degrees.min()) ** -alpha
-        again = outer * product(outer[:, None])[:, 0]
+        again = outer * product(outer[:, None])[:, 0] if alpha else degrees
     if not (again > 0).all():
         raise ValueError(f"alpha must not be so large that weights underflow; got {alpha:g}.")
     return outer / np.sqrt(again), np.sqrt(again / again.sum())
@@ -132,3 +148,18 @@ def _moments(kernels: _Kernels, scales: np.ndarray) -> tuple[float, float]:
     """The traces of A and of A A; the kernel of a sample with itself is 1."""
     weights = scales * scales
     return float(weights.sum()), float(weights @ kernels.squares(weights[:, None])[:, 0])
+
+
+def _rounding(kernels: _Kernels, scales: np.ndarray, squares: float) -> float:
+    """How far single precision moves the eigenvalues of A, as a root mean square."""
+    # All the squares of the errors of a symmetric matrix are spread over n eigenvalues. Those of
+    # the kernels are measured on some rows, those of the products are a part of each entry.
+    n = len(scales)
+    rows = np.linspace(0, n - 1, min(n, _SAMPLED)).astype(int)
+    some, engine = kernels.x[rows], kernels.engine
+    exact, single = (
+        np.asarray(engine.matrix_product(engine.gram(some, precision=each), np.diag(scales[rows])))
+        for each in ("double", "single")
+    )
+    errors = np.square(scales[rows, None] * (single - exact)).sum() * (n / len(rows)) ** 2
+    return math.sqrt((errors + squares * _UNIT**2) / n)

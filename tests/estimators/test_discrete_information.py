@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import stats
+from scipy.special import digamma
 
 import infotheory as it
 from infotheory.estimators.discrete_information import FORMULAS
@@ -83,6 +85,78 @@ def test_total_correlation_by_hand(engine):
     assert found.diagnostics["ceiling"] == pytest.approx(2 * LN2)
     # three bits with their sum even share one bit all together
     assert measured("total_correlation", x, y, x ^ y) == pytest.approx(LN2, rel=1e-14)
+
+
+# ---- exact expectations, over every sample ------------------------------------------------
+
+
+def _tables(cells, n):
+    """All ways to put n samples into cells."""
+    for cuts in itertools.combinations(range(n + cells - 1), cells - 1):
+        yield np.diff((-1, *cuts, n + cells - 1)) - 1
+
+
+def _expected_entropy(p, n, method):
+    """The mean of an entropy over all samples, from the binomial law of each count alone.
+
+    A variable of which one outcome is seen counts as a constant, of entropy 0.
+    """
+    p = p[p > 0]
+    k = np.arange(1, n + 1)
+    law = stats.binom.pmf(k, n, p[:, None])
+    if method == "grassberger":
+        terms = k / n * (digamma(n) - _grassberger_sums(k))
+    else:
+        terms = -k / n * np.log(k / n)
+    value = (law * terms).sum()
+    if method == "miller_madow":
+        value += ((1 - (1 - p) ** n).sum() - 1) / (2 * n)
+    return value - (p**n).sum() * terms[-1]
+
+
+def _grassberger_sums(k):
+    """G(k) = -gamma - ln 2 + 2/1 + 2/3 + 2/5 ..., as many terms as there are pairs in k."""
+    start = -np.euler_gamma - LN2
+    return np.array([start + sum(2 / (2 * j + 1) for j in range(each // 2)) for each in k])
+
+
+@pytest.mark.parametrize("method", ["plugin", "miller_madow", "grassberger"])
+@pytest.mark.parametrize("quantity", QUANTITIES)
+@pytest.mark.parametrize("skew", [0.0, 1.0])
+def test_the_expectation_is_known_exactly(quantity, method, skew):
+    shape, n = ((2, 3), 6) if QUANTITIES[quantity] == 2 else ((2, 2, 2), 4)
+    joint = np.random.default_rng(1).dirichlet(np.ones(math.prod(shape))) * skew
+    joint = (joint + (1 - skew) / joint.size).reshape(shape)
+    law = stats.multinomial(n, joint.ravel())
+    cells = [codes.ravel() for codes in np.indices(shape)]
+    estimate = it.measure(f"{quantity}:{method}")
+    found = sum(
+        law.pmf(counts) * estimate(*(np.repeat(codes, counts) for codes in cells)).value
+        for counts in _tables(joint.size, n)
+    )
+
+    def h(*summed):
+        return _expected_entropy(joint.sum(axis=summed).ravel(), n, method)
+
+    expected = {
+        "mutual_information": lambda: h(1) + h(0) - h(),
+        "conditional_entropy": lambda: h() - h(0),
+        "conditional_mutual_information": lambda: h(1) + h(0) - h() - h(0, 1),
+    }[quantity]()
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+@given(xyz=columns(2, most=5), share=st.floats(0.05, 0.95))
+def test_entropy_is_concave_under_mixing(xyz, share):
+    first, second = xyz
+    cut = max(1, round(share * len(first)))
+    first = first[:cut]
+    sizes = np.array([len(first), len(second)])
+    weights = sizes / sizes.sum()
+    mixed = measured("entropy", np.concatenate([first, second]))
+    apart = weights @ [measured("entropy", first), measured("entropy", second)]
+    # and what mixing adds is at most the entropy of which part a sample is of
+    assert apart - 1e-12 <= mixed <= apart - weights @ np.log(weights) + 1e-12
 
 
 # ---- laws ---------------------------------------------------------------------------------

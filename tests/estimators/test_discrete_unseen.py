@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from fractions import Fraction
 
 import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
+from scipy.special import polygamma
 
 import infotheory as it
 from infotheory.estimators import discrete_unseen
@@ -225,6 +229,97 @@ def test_nsb_finds_what_few_samples_hide():
     found = np.mean([it.entropy(x, method="nsb", outcomes=1000).value for x in codes])
     assert exact - plain > 0.8
     assert abs(found - exact) < 0.35  # its prior knows no law with so long a tail
+
+
+# ---- exact expectations, over every sample ------------------------------------------------
+
+
+def _expected(method, p, n, **options):
+    """The mean of the estimator over all sequences of n outcomes."""
+    estimate = it.measure(f"entropy:{method}", **options)
+    sequences = itertools.product(range(len(p)), repeat=n)
+    return math.fsum(
+        math.prod(p[i] for i in sequence) * estimate(list(sequence)).value for sequence in sequences
+    )
+
+
+def _mean_over_tables(value, p, n):
+    """The mean of a function of the counts, by their multinomial law."""
+    law = stats.multinomial(n, p)
+    tables = (c for c in itertools.product(range(n + 1), repeat=len(p)) if sum(c) == n)
+    return math.fsum(law.pmf(counts) * value(counts) for counts in tables)
+
+
+def _shrunk(counts):
+    n, m = sum(counts), len(counts)
+    p = [Fraction(c, n) for c in counts]
+    target = Fraction(1, m)
+    distance = (n - 1) * sum((target - each) ** 2 for each in p)
+    weight = min(1, (1 - sum(each**2 for each in p)) / distance) if distance else 1
+    shrunk = [float(weight * target + (1 - weight) * each) for each in p]
+    return -sum(each * math.log(each) for each in shrunk if each > 0)
+
+
+@pytest.mark.parametrize("p", [(1 / 3,) * 3, (0.7, 0.2, 0.1), (0.5, 0.5)])
+def test_the_expectation_of_shrinkage(p):
+    found = _expected("shrinkage", p, 5, outcomes=len(p))
+    assert found == pytest.approx(_mean_over_tables(_shrunk, p, 5), abs=1e-12)
+    # nearer to the truth than the frequencies where the law is uniform
+    if min(p) == max(p):
+        exact = math.log(len(p))
+        assert abs(found - exact) < abs(_expected("plugin", p, 5) - exact)
+
+
+def test_the_expectation_of_nsb():
+    # n = 3 has three kinds of tables, whatever the names
+    known = {kind: _by_mpmath(list(kind), 3)[0] for kind in [(3,), (2, 1), (1, 1, 1)]}
+
+    def value(counts):
+        return known[tuple(sorted((c for c in counts if c), reverse=True))]
+
+    for p in ((1 / 3,) * 3, (0.7, 0.2, 0.1)):
+        found = _expected("nsb", p, 3, outcomes=3)
+        assert found == pytest.approx(_mean_over_tables(value, p, 3), rel=1e-9)
+
+
+@pytest.mark.parametrize(("outcomes", "n"), [(2, 5), (3, 4), (4, 3)])
+def test_nsb_is_unbiased_over_its_own_prior(outcomes, n):
+    # A posterior mean averages to the prior mean, which is ln K / 2: the prior is flat in entropy.
+    t = np.linspace(-30, 30, 1201)
+    beta = np.exp(t)
+    prior = outcomes * polygamma(1, outcomes * beta + 1) - polygamma(1, beta + 1)
+    prior = prior * beta * (t[1] - t[0]) / math.log(outcomes)
+    assert prior.sum() == pytest.approx(1, abs=1e-9)
+
+    def rising(z, k):
+        return np.prod([z + i for i in range(k)], axis=0) if k else np.ones_like(z)
+
+    mean = 0.0
+    for counts in itertools.product(range(n + 1), repeat=outcomes):
+        if sum(counts) == n:
+            ways = math.factorial(n) / math.prod(map(math.factorial, counts))
+            seen = np.prod([rising(beta, c) for c in counts], axis=0)
+            chance = ways * (prior * seen / rising(outcomes * beta, n)).sum()
+            mean += chance * entropy(counts, "nsb", outcomes=outcomes).value
+    assert mean == pytest.approx(math.log(outcomes) / 2, rel=1e-8)
+
+
+@pytest.mark.parametrize("p", [(0.25,) * 4, (0.7, 0.2, 0.1), (0.5, 0.5)])
+def test_the_expectation_of_renyi(p):
+    n, p = 5, np.array(p)
+
+    def mean(order, of):
+        estimate = it.measure("entropy:renyi", order=order)
+        return _mean_over_tables(lambda c: of(estimate(np.repeat(range(len(c)), c)).value), p, n)
+
+    # The moments of binomial counts are known: of their number, squares and cubes.
+    assert mean(0, math.exp) == pytest.approx((1 - (1 - p) ** n).sum(), rel=1e-12)
+    squares = (n * p + n * (n - 1) * p**2).sum() / n**2
+    assert mean(2, lambda h: math.exp(-h)) == pytest.approx(squares, rel=1e-12)
+    cubes = (n * p + 3 * n * (n - 1) * p**2 + n * (n - 1) * (n - 2) * p**3).sum() / n**3
+    assert mean(3, lambda h: math.exp(-2 * h)) == pytest.approx(cubes, rel=1e-12)
+    by_definition = _mean_over_tables(lambda c: -math.log(sum((k / n) ** 2 for k in c)), p, n)
+    assert _expected("renyi", tuple(p), n) == pytest.approx(by_definition, rel=1e-12)
 
 
 # ---- the alphabet -------------------------------------------------------------------------

@@ -275,6 +275,31 @@ def test_functions_are_at_the_ceiling(engine, rng, ask, ceiling):
     assert found.value == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.parametrize("n", [20, 200, 1000, 4000])
+@pytest.mark.parametrize("slope", [2, -0.3, 1e5])
+def test_a_linear_map_is_at_the_ceiling_whatever_its_rounding(engine, rng, n, slope):
+    x = rng.normal(size=(n, 1))
+    with pytest.warns(it.InfotheoryWarning, match=r"the value is at its ceiling of .* nats"):
+        found = it.mutual_information(x, slope * x + 1)
+    assert found.diagnostics["saturated"] is True
+    noisy = slope * (x + 0.2 * rng.normal(size=(n, 1))) + 1
+    assert it.mutual_information(x, noisy).diagnostics["saturated"] is False
+
+
+def test_ties_beyond_the_ceiling_are_no_sign_of_dependence(engine, rng):
+    dice = rng.integers(0, 4, size=(2, 1000))
+    x, noise = rng.normal(size=(2, 10000))
+    rounded = np.round(x, 1), np.round(0.6 * x + 0.8 * noise, 1)
+    for first, second in (dice, rounded):
+        with pytest.warns(it.InfotheoryWarning, match=r"because of ties.*method='mixed'") as said:
+            found = it.mutual_information(first, second)
+        assert found.value > found.diagnostics["ceiling"]
+        assert found.diagnostics["saturated"] is False
+        assert not any("at its ceiling" in str(each.message) for each in said)
+    with pytest.warns(it.InfotheoryWarning, match="because of ties: equal distances"):
+        it.mutual_information(np.arange(200), 2 * np.arange(200) + 1, k=2)
+
+
 def test_no_value_exceeds_its_ceiling(rng):
     for variant in (1, 2):
         for noise in (0, 1e-9, 1e-3, 1):

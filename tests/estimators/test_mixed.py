@@ -99,7 +99,7 @@ def test_pairs_by_hand(engine):
     assert found.value == pytest.approx(47 / 60, rel=1e-13)
     assert found.to("bits").value == pytest.approx(47 / 60 / LN2, rel=1e-13)
     assert found.diagnostics["atoms"] == 1.0
-    assert found.diagnostics["ties"] == (1.0, 1.0)
+    assert found.diagnostics["ties"] == 1.0
     assert ross(x, x.astype(int), k=2) == pytest.approx(47 / 60, rel=1e-13)
 
 
@@ -350,7 +350,7 @@ def test_exclusive_or(engine, rng):
     found = it.conditional_mutual_information(x, y, x ^ y, method="mixed")
     assert found.value == pytest.approx(LN2, abs=0.01)
     assert mixed(x, y) == pytest.approx(0, abs=0.01)
-    assert found.diagnostics["ties"] == (1.0, 1.0, 1.0)
+    assert found.diagnostics["ties"] == 1.0
 
 
 @pytest.mark.parametrize("copies", [4, 8])
@@ -404,6 +404,31 @@ def test_local_values_average_to_the_value(engine, rng):
         it.conditional_mutual_information(x, y, z, method="mixed", pointwise=True),
     ):
         assert found.diagnostics["pointwise"].mean() == found.value
+
+
+def test_a_copy_is_at_the_ceiling(engine, rng):
+    x, z = rng.normal(size=(2, 300, 1))
+    said = r"the value is at its ceiling of .* nats"
+    with pytest.warns(it.InfotheoryWarning, match=said):
+        found = it.mutual_information(x, x, method="mixed")
+    assert found.diagnostics["saturated"] is True
+    assert found.value == pytest.approx(found.diagnostics["ceiling"], abs=1e-12)
+    assert found.diagnostics["ceiling"] == pytest.approx(digamma(300) - digamma(3), rel=1e-14)
+    with pytest.warns(it.InfotheoryWarning, match=said):
+        it.mutual_information(x, 2 * x + 1, method="mixed")
+    found = it.mutual_information(x, z, method="mixed")
+    assert found.diagnostics["saturated"] is False
+    assert found.diagnostics["path"] == it.mutual_information(x, z).diagnostics["path"]
+    found = it.conditional_mutual_information(x, x + z, z, method="mixed")
+    assert found.diagnostics["ceiling"] == pytest.approx(digamma(300) - digamma(3), rel=1e-14)
+
+
+def test_atoms_have_no_ceiling(rng):
+    x = np.maximum(rng.normal(size=(300, 1)), 0)
+    found = it.mutual_information(x, x, method="mixed")
+    assert found.diagnostics["atoms"] > 0
+    assert "ceiling" not in found.diagnostics
+    assert 0 < found.diagnostics["ties"] < 1
 
 
 def test_coarse_data_need_no_warning(rng):

@@ -419,3 +419,21 @@ def test_too_few_propagated_samples_are_warned_of(rng):
         found = propagation(x, np.arange(50), noise_variance=1e-6)
     assert found.diagnostics["saturated"] is True
     assert len(found.diagnostics["warnings"]) == 1
+
+
+@pytest.mark.parametrize("bound", ["upper", "lower", None])
+@pytest.mark.parametrize("scale", [1e155, 1e160, 1e-158, 1e300, 1e-310])
+def test_noise_that_follows_the_square_knows_no_scale(engine, rng, bound, scale):
+    x = rng.normal(size=(120, 2))
+    y = (x[:, 0] > 0).astype(int)
+    options = {"method": "mixture", "noise": "max_squared", "noise_variance": 0.1, "bound": bound}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        found = it.mutual_information(x * scale, y, **options)
+        assert found.value == pytest.approx(it.mutual_information(x, y, **options).value, rel=1e-9)
+        found = it.entropy(x * scale, **options)
+        plain = it.entropy(x, **options)
+    assert found.value == pytest.approx(plain.value + 2 * math.log(scale), rel=1e-9)
+    assert found.diagnostics["information"] == pytest.approx(
+        plain.diagnostics["information"], rel=1e-9
+    )

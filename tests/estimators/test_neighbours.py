@@ -14,7 +14,7 @@ from scipy.special import digamma, gammaln
 
 import infotheory as it
 from infotheory import truth
-from infotheory.estimators.neighbours import _weights
+from infotheory.estimators.neighbours import _weights, lost_digits
 
 LN2 = math.log(2)
 
@@ -293,6 +293,32 @@ def test_an_offset_that_eats_the_digits_is_noticed(rng):
     x, y = rng.normal(size=(2, 300))
     with pytest.warns(it.InfotheoryWarning, match="samples of x have an exact duplicate"):
         it.mutual_information(x + 1e15, y)
+
+
+@quiet
+@pytest.mark.parametrize("method", ["ksg", "mixed", "kde"])
+def test_lost_digits_are_named(engine, rng, method):
+    x, y = rng.normal(size=(2, 300))
+    said = r"x has lost digits: floats near 1e\+15 are 0\.125 apart"
+    with pytest.warns(it.InfotheoryWarning, match=said):
+        it.mutual_information(x + 1e15, y, method=method)
+    if method != "kde":
+        with pytest.warns(it.InfotheoryWarning, match=said):
+            it.conditional_mutual_information(x + 1e15, y, x + y, method=method)
+    for method in ("knn", "kde"):
+        with pytest.warns(it.InfotheoryWarning, match="x has lost digits"):
+            it.entropy(x + 1e15, method=method)
+    with pytest.warns(it.InfotheoryWarning, match="x has lost digits"):
+        it.entropy((x + 1e5).astype(np.float32), method="knn")
+
+
+def test_digits_that_are_there_are_not_called_lost(rng):
+    x = rng.normal(size=(300, 1))
+    whole = 1e15 + rng.permutation(300)[:, None]
+    for kept in (x, x + 1e9, x * 1e300, x * 1e-310, x.astype(np.float32), whole, np.ones((9, 1))):
+        assert lost_digits({"x": kept}) == []
+    far = np.concatenate([x, x + 1e16], axis=1)
+    assert len(lost_digits({"x": far, "y": x})) == 1
 
 
 @quiet

@@ -133,10 +133,17 @@ def test_every_solver_has_the_same_answer(engine, rng, solver):
 def test_what_did_not_converge_says_so_and_how_far_it_may_be(engine, rng):
     x, y = samples(rng, 60, 50)
     best = divergence(x, y, reg=0.02).value
-    with pytest.warns(it.InfotheoryWarning, match="transport did not converge"):
+    with pytest.warns(it.InfotheoryWarning, match="transport did not converge") as said:
         found = divergence(x, y, reg=0.02, max_iterations=20, solver="sinkhorn")
     assert not found.diagnostics["converged"]
     assert 1e-12 < abs(found.value - best) <= found.diagnostics["error"]
+    message = str(said[0].message)
+    assert f"The value is within {found.diagnostics['error']:.2g} of" in message
+    assert message.endswith("or more max_iterations.")
+    # where rounding ends it, more iterations are no cure
+    with pytest.warns(it.InfotheoryWarning, match="or a larger tol") as said:
+        divergence(x, y, reg=0.02, tol=1e-20)
+    assert "max_iterations" not in str(said[0].message)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         converged = divergence(x, y, reg=0.02)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import infotheory as it
-from infotheory.estimators.neighbours import rescaled
+from infotheory import ops
+from infotheory.estimators.neighbours import _on_grid, rescaled
 
 pytestmark = pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
 
@@ -74,3 +75,47 @@ def test_the_quick_null_is_the_plain_one_on_grids(rng):
     generators = np.random.default_rng(0).spawn(20)
     plain = [it.mutual_information(x, y[g.permutation(150)]).value for g in generators]
     assert np.array_equal(found.null, plain)
+
+
+@pytest.mark.parametrize("method", ["ksg", "mixed"])
+def test_equal_distances_tie_without_a_duplicate(engine, method):
+    rng = np.random.default_rng(1)
+    x, y = (rng.permutation(1000)[:300].reshape(-1, 1) for _ in range(2))
+
+    def value(first, second):
+        return it.mutual_information(first, second, method=method).value
+
+    plain = value(x, y)
+    for found in (value(1000 * x, y), value(x / 10, y / 3 - 5), value(x[::-1], y[::-1])):
+        assert found == pytest.approx(plain, rel=1e-13)
+
+
+@pytest.mark.parametrize("n", [12, 100, 1000, 20000])
+def test_normals_are_on_no_grid(engine, n):
+    for seed in range(20):
+        x = np.random.default_rng(seed).normal(size=(n, 1))
+        standard = ops.of(x).standardise(x)[0]
+        assert _on_grid(standard) is None
+
+
+def test_a_grid_is_found_whatever_its_gaps_and_the_order_of_the_rows(engine, rng):
+    whole = rng.choice(10**6, size=(300, 1), replace=False)
+    for unit in (1, 0.1, 1 / 3):
+        for rows in (np.sort(whole, axis=0), whole):
+            steps, _ = _on_grid(ops.of(whole).standardise(rows * unit)[0])
+            steps = np.asarray(steps, dtype=int)
+            assert np.array_equal(
+                steps * np.gcd.reduce(np.diff(whole, axis=0)[:, 0]), rows - whole.min()
+            )
+
+
+def test_standardising_knows_no_order_of_rows(engine, rng):
+    x = rng.normal(size=(1001, 3)) * [1, 1e-200, 1e200] + [5, 0, 0]
+    order = rng.permutation(len(x))
+    standard, logs = ops.of(x).standardise(x)
+    again, again_logs = ops.of(x).standardise(x[order])
+    assert np.array_equal(np.asarray(standard)[order], np.asarray(again))
+    assert np.array_equal(logs, again_logs)
+    mirrored, mirrored_logs = ops.of(x).standardise(-x)
+    assert np.array_equal(np.asarray(mirrored), -np.asarray(standard))
+    assert np.array_equal(mirrored_logs, logs)

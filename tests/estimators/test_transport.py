@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.optimize import linprog
 from scipy.stats import wasserstein_distance
 
 import infotheory as it
@@ -77,6 +78,59 @@ def test_unequal_numbers_by_repetition(engine, rng):
     repeated = distance(np.repeat(x, 2, axis=0), np.repeat(y, 3, axis=0))
     assert repeated.diagnostics["path"] == "assignment"
     assert found.value == pytest.approx(repeated.value, rel=1e-10)
+
+
+@pytest.mark.parametrize("m", [40, 31])
+def test_weights_on_a_line_agree_with_scipy(engine, rng, m):
+    x, y = rng.integers(0, 9, 40).astype(float), rng.exponential(size=m)
+    a, b = rng.random(40), rng.random(m)
+    a[:3] = 0.0
+    b *= a.sum() / b.sum()
+    found = distance(x, y, order=1, a=a, b=b)
+    assert found.value == pytest.approx(wasserstein_distance(x, y, a, b), rel=1e-12)
+    assert found.diagnostics["path"] == "sorted"
+    one_sided = distance(x, y, order=1, a=a / a.sum())
+    assert one_sided.value == pytest.approx(wasserstein_distance(x, y, a), rel=1e-12)
+    assert one_sided.params["b"] is None
+    with pytest.raises(ValueError, match="read-only"):
+        one_sided.params["a"][0] = 1.0
+    # equal weights are none
+    for order in (1.0, 2.0, 3.5):
+        equal = distance(x, y, order=order, a=np.ones(40), b=np.full(m, 40 / m))
+        assert equal.value == pytest.approx(distance(x, y, order=order).value, rel=1e-12)
+
+
+@pytest.mark.parametrize("order", [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("d", [1, 3])
+def test_weights_by_a_linear_program(engine, rng, order, d):
+    pytest.importorskip("ot")
+    x, y = samples(rng, 7, 5, d)
+    a, b = rng.random(7), rng.random(5)
+    a[2] = 0.0
+    a, b = a / a.sum(), b / b.sum()
+    costs = np.linalg.norm(x[:, None] - y, axis=2) ** order
+    marginals = np.vstack([np.kron(np.eye(7), np.ones(5)), np.kron(np.ones(7), np.eye(5))])
+    least = linprog(costs.ravel(), A_eq=marginals, b_eq=np.concatenate([a, b])).fun
+    found = distance(x, y, order=order, a=a, b=b)
+    assert found.value == pytest.approx(least ** (1 / order), rel=1e-9)
+    # only their ratios count, and equally many samples are no assignment
+    assert distance(x, y, order=order, a=3 * a, b=3 * b).value == pytest.approx(found.value)
+    same = distance(x[:5], y, order=order, a=np.full(5, 0.2), b=np.full(5, 0.2))
+    assert same.value == pytest.approx(distance(x[:5], y, order=order).value, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"a": np.ones(3)}, r"^a must have 40 weights"),
+        ({"b": [-1.0] + [1.0] * 39}, r"^b must not be negative"),
+        ({"a": np.zeros(40)}, r"^a must have a positive finite sum"),
+        ({"a": np.ones(40)}, r"^a and b must have equal sums"),
+    ],
+)
+def test_bad_weights(rng, options, message):
+    with pytest.raises(ValueError, match=message):
+        distance(*samples(rng), **options)
 
 
 def test_without_pot_unequal_numbers_name_the_extra(rng, monkeypatch):

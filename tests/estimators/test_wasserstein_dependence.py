@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import infotheory as it
+from infotheory.estimators import wasserstein_dependence
 
 SOLVERS = ("sinkhorn", "exact", "sliced")
 EACH = pytest.mark.parametrize(
@@ -137,6 +139,25 @@ def test_a_constant_is_nothing(engine, rng, options):
         assert found.diagnostics["null"] == 0
     found = dependence(np.full(20, 0.1), x, normalised=True, **options)
     assert found.diagnostics["correlation"] is None
+
+
+@pytest.mark.parametrize("metric", ["l2", "l1"])
+def test_what_did_not_converge_says_how_far_it_may_be(rng, metric, monkeypatch):
+    x, y = normals(rng, 60, 0.7)
+    options = {"metric": metric, "reg": 0.02}
+    best = dependence(x, 100 * y, **options)
+    assert best.diagnostics["error"] < 1e-6
+    hasty = functools.partial(
+        wasserstein_dependence.uniform_transport, max_iterations=15, solver="sinkhorn"
+    )
+    monkeypatch.setattr(wasserstein_dependence, "uniform_transport", hasty)
+    with pytest.warns(it.InfotheoryWarning, match="transport did not converge") as said:
+        found = dependence(x, 100 * y, **options)
+    error = found.diagnostics["error"]
+    assert 1e-9 < abs(found.value - best.value) <= error
+    message = str(said[0].message)
+    assert f"The value is within {error:.2g} of" in message
+    assert message.endswith("Choose a larger reg.")
 
 
 def test_what_cannot_be_asked(rng):

@@ -23,10 +23,9 @@ from tests import naive
 
 @pytest.fixture
 def small_tiles(monkeypatch):
-    """Tiles so small that there are full, partial and diagonal ones, in several groups."""
-    monkeypatch.setattr(kernel_sums, "HEIGHT", 16)
-    monkeypatch.setattr(kernel_sums, "WIDTH", 24)
-    monkeypatch.setattr(kernel_sums, "GROUPS", 3)
+    """Blocks so small that there are full, partial and diagonal ones."""
+    monkeypatch.setattr(kernel_sums, "LEAST", 32)
+    monkeypatch.setattr(kernel_sums, "MOST", 32)
     monkeypatch.setitem(tensor_mixture.TILE, "cpu", 500)
 
 

@@ -94,6 +94,34 @@ def test_sums_of_a_plan(draw, shape, points, rng):
     assert found == pytest.approx(value, rel=1e-11)
 
 
+@pytest.mark.usefixtures("engine")
+def test_sums_of_a_plan_of_any_mass(draw):
+    _, _, cost, g, _ = draw((19, 600, 7))
+    cost[3, 5], g[7] = np.inf, -np.inf
+    f = np.linspace(-400.0, 400.0, 19)
+    f[2] = -np.inf
+    with np.errstate(under="ignore"):
+        plan = np.exp(f[:, None] + g - cost)
+    rows, columns, total = engine_of(cost).plan_sums(cost, f, g, 1.0)
+    np.testing.assert_allclose(rows, plan.sum(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(columns, plan.sum(axis=0), rtol=1e-12)
+    cost[3, 5] = 0.0
+    assert total == pytest.approx((plan * cost).sum(), rel=1e-12)
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_plan_may_take_the_place_of_its_costs(draw):
+    x, _, cost, g, weights = draw((19, 600, 7))
+    engine = engine_of(x)
+    room = engine.matrix_room(cost)
+    _, columns = engine.soft_minimum(cost, g, 0.3, weights, plan=room)
+    place = room + 0
+    place[:] = cost if isinstance(place, np.ndarray) else place.new_tensor(cost)
+    _, again = engine.soft_minimum(place, g, 0.3, weights, plan=place)
+    close(again, columns)
+    close(as_numpy(place), as_numpy(room))
+
+
 @SHAPES
 @pytest.mark.parametrize("relaxation", [1.0, 1.6])
 @pytest.mark.usefixtures("engine")
@@ -127,7 +155,8 @@ def test_products_with_a_plan(draw, shape, rng):
 
 
 def test_bits_do_not_depend_on_threads(draw):
-    x, y, cost, g, a = draw((203, 150, 3))
+    # Large enough for several threads: smaller ones are left to one.
+    x, y, cost, g, a = draw((603, 500, 3))
     engine = ops.of(cost)
 
     def everything():
@@ -135,8 +164,10 @@ def test_bits_do_not_depend_on_threads(draw):
         found = [engine.squared_distances(x, y), *engine.soft_minimum((x, y), g, 0.1, a)]
         found += engine.plan_sums(cost, a, g, 0.3)
         found += engine.scaling_step(kernel, np.exp(g), a, a, 1.4)
-        thin = engine.sparse_plan(kernel, a, np.exp(g), 1.0)
-        return [*found, engine.plan_product(kernel, g, a), engine.plan_product(thin, g, a)]
+        thin = engine.sparse_plan(kernel, 0 * a, g, 1.0)
+        for plan in (kernel, thin):
+            found += [engine.plan_product(plan, g, a), engine.plan_squares(plan, a)]
+        return [*found, engine.plan_gram(thin, a)]
 
     many = everything()
     before = numba.get_num_threads()

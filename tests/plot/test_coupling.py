@@ -20,6 +20,7 @@ def test_a_heat_map_shows_the_table_and_its_marginals(tmp_path):
     assert bars(above, horizontal=False) == pytest.approx(q)
     assert bars(beside, horizontal=True) == pytest.approx(p)
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("A", "B")
+    assert axes.figure.axes[-1].get_ylabel() == "probability"
     assert axes.yaxis_inverted()
     assert [text.get_text() for text in axes.figure.texts] == ["three and two"]
     save(axes.figure, tmp_path / "one.svg")

@@ -5,26 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import overload
 from scipy.linalg import lapack
 
 from infotheory.ops import ranges
+from infotheory.ops.kernels import mixture
+from infotheory.ops.kernels.exponential import exp_negative, exp_negative_single
 from infotheory.ops.kernels.kernel_sums import (
-    HEIGHT,
+    FEW,
     LONGEST_DOUBLE,
     LONGEST_SINGLE,
-    WIDTH,
-    _centre,
     _differences,
-    _exponential,
     _in_threads,
     _libraries,
     _lock,
-    _Part,
 )
 
 __all__ = ["gram", "kernel_product", "matrix_product", "scale_matrix", "spectrum"]
 
+# A tile of exponents is 256 KiB of float32: it stays in the second cache, and it is large enough
+# for a product of matrices to be fast.
+HEIGHT = 256
+WIDTH = 512
 # Rows of a matrix that one task multiplies; the bands do not depend on the threads.
 BAND = 128
 # Numbers for each column that LAPACK may use beside the matrix.
@@ -196,6 +199,53 @@ def spectrum(matrix: np.ndarray) -> np.ndarray:
     return values.astype(np.float64)
 
 
+class _Part:
+    """One part of points or samples: centred, with half the squared lengths, as a tile needs it."""
+
+    def __init__(self, x: Any, centre: np.ndarray | None, precision: str) -> None:
+        self.single = precision == "single"
+        self.dtype = np.float32 if self.single else np.float64
+        if centre is None:
+            self.x = x.astype(self.dtype, copy=False)
+        else:
+            self.x = np.empty(x.shape, self.dtype)  # filled without a copy in double precision
+            with np.errstate(over="ignore"):  # what overflows float32 is left to differences
+                np.subtract(x, centre, out=self.x, casting="same_kind")
+        self.halves = _halves(self.x)
+        self.few = x.shape[1] <= FEW
+        # Differences are taken of the data as they came.
+        self.given = x
+        self.columns = mixture._coordinates(x) if self.few else None
+
+    def coordinates(self, start: int, stop: int) -> np.ndarray:
+        """(d, stop - start) coordinates, side by side."""
+        if self.columns is not None:
+            return self.columns[:, start:stop]
+        return mixture._coordinates(self.given[start:stop])
+
+    def longest(self, start: int, stop: int) -> float:
+        """The largest squared length."""
+        return 2 * float(self.halves[start:stop].max())
+
+
+def _centre(points: Any, samples: Any) -> np.ndarray | None:
+    """What to subtract from both; nothing where both lie near the origin, which saves copies."""
+    if max(2 * _halves(x).max() for x in (points, samples)) <= LONGEST_SINGLE:
+        return None
+    with np.errstate(over="ignore"):
+        return samples.mean(axis=0, dtype=np.float64)
+
+
+def _halves(x: np.ndarray) -> np.ndarray:
+    """Half the squared length of each row, in double precision and without a copy of them all."""
+    halves = np.empty(len(x))
+    for start in range(0, len(x), HEIGHT):
+        block = x[start : start + HEIGHT].astype(np.float64, copy=False)
+        with np.errstate(over="ignore"):
+            np.einsum("ij,ij->i", block, block, out=halves[start : start + HEIGHT])
+    return halves / 2
+
+
 def _rows(x: np.ndarray, precision: str) -> _Part:
     with np.errstate(over="ignore"):  # what is infinitely long in float32 is taken as it came
         return _Part(x, _centre(x, x), precision)
@@ -221,6 +271,18 @@ def _kernels(rows: Any, band: tuple[int, int], place: tuple[int, int], tile: np.
             rows.halves[slice(*part)].astype(tile.dtype, copy=False) for part in (band, place)
         )
     _exponentials(tile, scale, *halves)
+
+
+def _exponential(x):
+    """exp(x) for x <= 0, in the precision of x."""
+    raise NotImplementedError
+
+
+@overload(_exponential)
+def _overloaded(x):
+    if x == types.float32:
+        return lambda x: exp_negative_single(x)
+    return lambda x: exp_negative(x)
 
 
 @njit(nogil=True, cache=True)

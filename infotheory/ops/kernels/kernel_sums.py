@@ -1,4 +1,4 @@
-"""Sums of Gaussian kernels over all pairs, in tiles: products of matrices where they are exact."""
+"""Sums of Gaussian kernels over all pairs, in tiles that stay in the first cache."""
 
 from __future__ import annotations
 
@@ -7,27 +7,26 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 import threadpoolctl
-from numba import njit, types
-from numba.extending import overload
+from numba import njit
 
-from infotheory.ops.kernels import mixture
-from infotheory.ops.kernels.exponential import exp_negative, exp_negative_single
+from infotheory.ops.kernels import mixture, panels
+from infotheory.ops.kernels.kernel_tiles import LOG2_E, NARROW, Block, add_bands
 
 __all__ = ["kernel_row_sums"]
 
-# A tile of exponents is 256 KiB of float32: with that of a second part it stays in the second
-# cache, and it is large enough for a product of matrices to be fast.
-HEIGHT = 256
-WIDTH = 512
-# Partial sums are kept per group of bands of rows, whatever the threads, and added in order.
-GROUPS = 16
-# Terms whose sum may be taken in single precision; sums of more are taken in double.
-SHORT = 128
+# Samples are packed a block at a time: bytes of a block, and samples at least and at most.
+BLOCK_BYTES = 1 << 21
+LEAST = 256
+MOST = 8192
+# Rows beside one panel of columns, as many as leave each group two bands.
+BANDS = (128, 64, 32)
+# Partial sums of columns are kept per group of bands, whatever the threads, and added in order.
+GROUPS = 32
 # In fewer dimensions than this, differences are no slower than a product, and lose nothing.
 FEW = 8
 # |a|^2 + |b|^2 - 2 a b loses digits where a and b are long beside their difference. Up to these
@@ -35,15 +34,28 @@ FEW = 8
 LONGEST_DOUBLE = 4096.0
 LONGEST_SINGLE = 256.0
 # A sum below this, times the number of its terms, may have lost terms that count: the exponentials
-# are 0 below -708 and -87.
+# are 0 below 2^-1022 and 2^-126.
 LEAST_DOUBLE = 1e-290
 LEAST_SINGLE = 1e-29
+# Samples whose mean is the centre; any point among them would do.
+CENTRED = 1024
 
-#: Where no sums of columns are wanted.
-NOWHERE = np.zeros((0, 0))
-
-# The number of threads of BLAS belongs to the process: calls from several threads take turns.
+# The number of threads of BLAS belongs to the process, and not every threading layer of numba can
+# be entered twice: calls from several threads take turns.
 _lock = threading.Lock()
+
+
+class _Parts(NamedTuple):
+    """What holds for all blocks of all parts."""
+
+    centres: list[np.ndarray]
+    depths: np.ndarray
+    """(parts,) numbers of coordinates, padded."""
+    few: np.ndarray
+    """(parts,) whether differences are taken of all samples."""
+    dtype: np.dtype
+    limit: float
+    """The largest squared length, in the units of the packed coordinates."""
 
 
 def kernel_row_sums(
@@ -68,7 +80,7 @@ def kernel_row_sums(
         point with itself is exactly 1.
     precision : {"double", "single"}
         "single": products and exponentials in float32 where coordinates are short, and sums of
-        up to 128 terms; longer sums are float64 always.
+        16 terms; longer sums are float64 always.
     mutual : bool
         Whether the sums at the samples over the points follow those at the points.
 
@@ -80,130 +92,135 @@ def kernel_row_sums(
     Notes
     -----
     Where a sum underflows it is taken again, shifted by the nearest sample. Columns are centred.
-    Few dimensions, and tiles with rows farther from the centre than 64 widths (16 in single
-    precision), use differences, exact to rounding, or in single precision double products. Cost:
-    O(m n d) time, half without samples; O(m + n) memory beyond copies of the data. The same bits
-    whatever the number of threads.
+    Few dimensions use differences, and so do tiles with rows farther from the centre than 64
+    widths (16 in single precision), then in double precision and of the samples as they came.
+    Cost: O(m n d) time, half without samples; O(m + n) memory beyond blocks of a few MB. The same
+    bits whatever the number of threads.
     """
     own = samples is None
-    columns_of = points if samples is None else samples
-    centres = [_centre(p, s) for p, s in zip(points, columns_of, strict=True)]
-    pairs = list(zip(points, columns_of, centres, strict=True))
-    rows = [_Part(p, centre, precision) for p, _, centre in pairs]
-    columns = rows if own else [_Part(s, centre, precision) for _, s, centre in pairs]
-    m, n = len(points[0]), len(columns_of[0])
-    kinds = 1 if len(pairs) == 1 else len(pairs) + 1
-    bands = [(start, min(start + HEIGHT, m)) for start in range(0, m, HEIGHT)]
-    groups = min(GROUPS, len(bands))
-    at_rows = np.zeros((kinds, m))
-    at_columns = np.zeros((groups, kinds, n if own or mutual else 0))
-
-    def work(group: int) -> None:
-        tile = np.empty((len(pairs), HEIGHT, WIDTH), rows[0].dtype)
-        for top, bottom in bands[group::groups]:
-            above = at_rows[:, top:bottom]
-            if own:
-                _add(rows, columns, (top, bottom), (top, bottom), tile, above, NOWHERE, True)
-            for left in range(bottom if own else 0, n, WIDTH):
-                right = min(left + WIDTH, n)
-                beside = at_columns[group, :, left:right]
-                _add(rows, columns, (top, bottom), (left, right), tile, above, beside, False)
-
-    _in_threads(work, groups)
+    points = [_plain(x) for x in points]
+    around = points if samples is None else [_plain(x) for x in samples]
+    parts = _parts(around, precision)
+    m, n = len(points[0]), len(around[0])
+    kinds = 1 if len(points) == 1 else len(points) + 1
+    at_rows, at_columns = np.zeros((kinds, m)), np.zeros((kinds, n))
+    across = _stretches(n, parts)
+    with _lock:
+        for number, (left, right) in enumerate(across):
+            columns = _block(around, left, right, parts)
+            for top, bottom in across[: number + 1] if own else _stretches(m, parts):
+                diagonal = own and top == left
+                rows = columns if diagonal else _block(points, top, bottom, parts)
+                if max(rows.longest.max(), columns.longest.max()) > parts.limit:
+                    columns = _with_given(columns, around, left, right, parts)
+                    rows = columns if diagonal else _with_given(rows, points, top, bottom, parts)
+                beside, below = _sums(rows, columns, parts, diagonal, own or mutual)
+                at_rows[:, top:bottom] += beside[:, : bottom - top]
+                at_columns[:, left:right] += below[:, : right - left]
     if own:
         # The own terms are the 1 of log1p: small sums of the others keep their digits.
-        return np.log1p(at_rows + at_columns.sum(axis=0))
-    logs = _logs(at_rows, points, columns_of, precision)
+        return np.log1p(at_rows + at_columns)
+    logs = _logs(at_rows, points, around, precision)
     if not mutual:
         return logs
-    back = _logs(at_columns.sum(axis=0), columns_of, points, precision)
-    return np.concatenate([logs, back], axis=1)
+    return np.concatenate([logs, _logs(at_columns, around, points, precision)], axis=1)
 
 
-class _Part:
-    """One part of points or samples: centred, with half the squared lengths, as a tile needs it."""
-
-    def __init__(self, x: Any, centre: np.ndarray | None, precision: str) -> None:
-        self.single = precision == "single"
-        self.dtype = np.float32 if self.single else np.float64
-        if centre is None:
-            self.x = x.astype(self.dtype, copy=False)
-        else:
-            self.x = np.empty(x.shape, self.dtype)  # filled without a copy in double precision
-            with np.errstate(over="ignore"):  # what overflows float32 is left to differences
-                np.subtract(x, centre, out=self.x, casting="same_kind")
-        self.halves = _halves(self.x)
-        self.few = x.shape[1] <= FEW
-        # Differences are taken of the data as they came.
-        self.given = x
-        self.columns = mixture._coordinates(x) if self.few else None
-
-    def coordinates(self, start: int, stop: int) -> np.ndarray:
-        """(d, stop - start) coordinates, side by side."""
-        if self.columns is not None:
-            return self.columns[:, start:stop]
-        return mixture._coordinates(self.given[start:stop])
-
-    def longest(self, start: int, stop: int) -> float:
-        """The largest squared length."""
-        return 2 * float(self.halves[start:stop].max())
+def _plain(x: Any) -> np.ndarray:
+    """Of one of two types, in one order and writable, so that loops are compiled but once."""
+    return np.require(x, None if x.dtype == np.float32 else np.float64, ["C", "W"])
 
 
-def _centre(points: Any, samples: Any) -> np.ndarray | None:
-    """What to subtract from both; nothing where both lie near the origin, which saves copies."""
-    if max(2 * _halves(x).max() for x in (points, samples)) <= LONGEST_SINGLE:
-        return None
-    with np.errstate(over="ignore"):
-        return samples.mean(axis=0, dtype=np.float64)
+def _parts(samples: Sequence[np.ndarray], precision: str) -> _Parts:
+    dtype = np.dtype(np.float32 if precision == "single" else np.float64)
+    dimensions = np.array([x.shape[1] for x in samples])
+    with np.errstate(over="ignore"):  # samples as far as that are not taken from the centre
+        centres = [x[:: -(-len(x) // CENTRED)].mean(axis=0, dtype=np.float64) for x in samples]
+    return _Parts(
+        centres,
+        -(-dimensions // panels.UNROLL) * panels.UNROLL,
+        dimensions <= FEW,
+        dtype,
+        LOG2_E * (LONGEST_SINGLE if precision == "single" else LONGEST_DOUBLE),
+    )
 
 
-def _halves(x: np.ndarray) -> np.ndarray:
-    """Half the squared length of each row, in double precision and without a copy of them all."""
-    halves = np.empty(len(x))
-    for start in range(0, len(x), HEIGHT):
-        block = x[start : start + HEIGHT].astype(np.float64, copy=False)
-        with np.errstate(over="ignore"):
-            np.einsum("ij,ij->i", block, block, out=halves[start : start + HEIGHT])
-    return halves / 2
+def _stretches(n: int, parts: _Parts) -> list[tuple[int, int]]:
+    """Nearly equal stretches of samples, whole panels in each."""
+    most = BLOCK_BYTES // (int(parts.depths.sum()) * parts.dtype.itemsize)
+    count = -(-n // min(max(most, LEAST), MOST))
+    size = -(-n // (count * LEAST)) * LEAST
+    return [(start, min(start + size, n)) for start in range(0, n, size)]
 
 
-def _add(
-    rows: Sequence[_Part],
-    columns: Sequence[_Part],
-    band: tuple[int, int],
-    place: tuple[int, int],
-    room: np.ndarray,
-    at_rows: np.ndarray,
-    at_columns: np.ndarray,
-    diagonal: bool,
-) -> None:
-    """Add the kernels of one tile to the sums of its rows and columns."""
-    height, width = band[1] - band[0], place[1] - place[0]
-    shape = (len(rows), height, width)
-    tile = room.reshape(-1)[: math.prod(shape)].reshape(shape)
-    halves_of_rows = np.zeros((len(rows), height), tile.dtype)
-    halves_of_columns = np.zeros((len(rows), width), tile.dtype)
-    scales = np.ones(len(rows), tile.dtype)
-    for k, (row, column) in enumerate(zip(rows, columns, strict=True)):
-        longest = max(row.longest(*band), column.longest(*place))
-        if row.few or longest > LONGEST_DOUBLE:
-            _differences(row.coordinates(*band), column.coordinates(*place), tile[k])
-            scales[k] = -0.5
-        else:
-            p, s = row.x[slice(*band)], column.x[slice(*place)]
-            if row.single and longest > LONGEST_SINGLE:
-                p, s = p.astype(np.float64), s.astype(np.float64)
-                exponents = p @ s.T
-                exponents -= row.halves[slice(*band), None]
-                exponents -= column.halves[slice(*place)]
-                tile[k] = exponents
-            else:
-                np.matmul(p, s.T, out=tile[k])
-                halves_of_rows[k] = row.halves[slice(*band)]
-                halves_of_columns[k] = column.halves[slice(*place)]
-        if diagonal:
-            np.fill_diagonal(tile[k], -np.inf * scales[k])
-    _sum_up(tile, scales, halves_of_rows, halves_of_columns, at_rows, at_columns)
+def _block(samples: Sequence[np.ndarray], start: int, stop: int, parts: _Parts) -> Block:
+    """Samples start..stop - 1, packed."""
+    across = panels.width(parts.dtype)
+    count = -(-(stop - start) // across)
+    depths = parts.depths.tolist()
+    packed = np.empty(count * across * sum(depths), parts.dtype)
+    halves = np.zeros((2, len(samples), count * across), parts.dtype)
+    halves[1, :, stop - start :] = np.inf
+    longest = np.zeros((len(samples), count))
+    root = math.sqrt(LOG2_E)
+    at = 0
+    for k, (x, depth) in enumerate(zip(samples, depths, strict=True)):
+        places = packed[at : at + count * across * depth]
+        at += places.size
+        panels.pack(
+            x[start:stop], parts.centres[k], root, depth, across, places, halves[0, k], longest[k]
+        )
+    halves[0, parts.few] = halves[1, parts.few]
+    return Block(packed, halves.ravel(), longest, np.empty(0))
+
+
+def _with_given(
+    block: Block, samples: Sequence[np.ndarray], start: int, stop: int, parts: _Parts
+) -> Block:
+    """With coordinates as they came, in panels of as many as fit two vectors of float64."""
+    if block.given.size:
+        return block
+    places = block.longest.shape[1] * panels.width(parts.dtype)
+    given = np.empty(block.packed.size)
+    unused = np.empty(places), np.zeros(places // NARROW)
+    at = 0
+    for x, depth in zip(samples, parts.depths.tolist(), strict=True):
+        origin = np.zeros(x.shape[1])
+        panels.pack(
+            x[start:stop], origin, 1.0, depth, NARROW, given[at : at + places * depth], *unused
+        )
+        at += places * depth
+    return block._replace(given=given)
+
+
+def _sums(
+    rows: Block, columns: Block, parts: _Parts, diagonal: bool, wanted: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of rows over columns and, if wanted, of columns over rows, of all kinds."""
+    across = panels.width(parts.dtype)
+    height, breadth = (block.longest.shape[1] * across for block in (rows, columns))
+    kinds = 1 if len(parts.depths) == 1 else len(parts.depths) + 1
+    band = next((band for band in BANDS if height >= 2 * GROUPS * band), BANDS[-1])
+    groups = 1
+    while groups < GROUPS and 4 * groups * band <= height:
+        groups *= 2
+    beside = np.zeros((kinds, height))
+    below = np.zeros((groups, kinds, breadth if wanted else 0))
+    add_bands(
+        rows, columns, parts.depths, parts.few, parts.limit, band, _spread(groups), diagonal,
+        beside, below,
+    )  # fmt: skip
+    return beside, below.sum(axis=0) if wanted else np.zeros((kinds, breadth))
+
+
+@functools.cache
+def _spread(groups: int) -> np.ndarray:
+    """Each group's place among the groups, so that threads with a row of groups get equal work.
+
+    Bands come in order of their work; the place is the number of the group with its bits turned.
+    """
+    bits = groups.bit_length() - 1
+    return np.array([int(f"{g:0{bits}b}"[::-1], 2) if bits else 0 for g in range(groups)])
 
 
 def _logs(
@@ -243,18 +260,6 @@ def _libraries() -> threadpoolctl.ThreadpoolController:
     return threadpoolctl.ThreadpoolController()
 
 
-def _exponential(x):
-    """exp(x) for x <= 0, in the precision of x."""
-    raise NotImplementedError
-
-
-@overload(_exponential)
-def _overloaded(x):
-    if x == types.float32:
-        return lambda x: exp_negative_single(x)
-    return lambda x: exp_negative(x)
-
-
 @njit(nogil=True, cache=True)
 def _differences(points, samples, out):
     """Squared distances of the columns of two matrices."""
@@ -265,69 +270,3 @@ def _differences(points, samples, out):
             width = min(mixture.COLUMNS, columns - left)
             lines = out[start : start + height, left : left + width]
             mixture._squared_distances(points, start, height, samples, left, width, lines)
-
-
-# reassoc lets the sum of a row be taken in lanes; all terms are positive, so any order is as exact
-# as any other, and the one taken is fixed when the kernel is compiled.
-@njit(fastmath={"reassoc", "contract"}, cache=True)
-def _exponentials(line, scale, half, halves):
-    """Replace exponents by their exponentials; the sum of at most SHORT of them."""
-    zero = scale - scale  # in the precision of the tile
-    total = zero
-    for j in range(line.size):
-        exponent = scale * line[j] - half - halves[j]
-        value = _exponential(exponent if exponent < zero else zero)
-        line[j] = value
-        total += value
-    return total
-
-
-@njit(nogil=True, cache=True)
-def _sum_up(tile, scales, halves_of_rows, halves_of_columns, at_rows, at_columns):
-    """Exponentials of a tile, and of all parts together, added to rows and, if any, columns."""
-    parts, height, width = tile.shape
-    for top in range(0, height, 4):
-        bottom = min(top + 4, height)
-        for left in range(0, width, SHORT):
-            right = min(left + SHORT, width)
-            for k in range(parts):
-                halves = halves_of_columns[k, left:right]
-                for r in range(top, bottom):
-                    line = tile[k, r, left:right]
-                    at_rows[k, r] += _exponentials(line, scales[k], halves_of_rows[k, r], halves)
-                if at_columns.size:
-                    _add_lines(tile[k, top:bottom, left:right], at_columns[k, left:right])
-            if parts > 1:
-                for r in range(top, bottom):
-                    line = tile[0, r, left:right]
-                    for k in range(1, parts):
-                        total = _multiply(line, tile[k, r, left:right])
-                    at_rows[parts, r] += total
-                if at_columns.size:
-                    _add_lines(tile[0, top:bottom, left:right], at_columns[parts, left:right])
-
-
-@njit(fastmath={"reassoc", "contract"}, cache=True)
-def _multiply(line, other):
-    """Multiply in place; the sum of the products, at most SHORT of them."""
-    total = line[0] * other[0]
-    line[0] = total
-    for j in range(1, line.size):
-        product = line[j] * other[j]
-        line[j] = product
-        total += product
-    return total
-
-
-@njit(fastmath={"contract"}, cache=True)
-def _add_lines(lines, sums):
-    """Add up to four lines to sums in double precision."""
-    if len(lines) == 4:
-        first, second, third, fourth = lines[0], lines[1], lines[2], lines[3]
-        for j in range(sums.size):
-            sums[j] += (first[j] + second[j]) + (third[j] + fourth[j])
-    else:
-        for r in range(len(lines)):
-            line = lines[r]
-            for j in range(sums.size):
-                sums[j] += line[j]

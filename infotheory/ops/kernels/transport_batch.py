@@ -5,13 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, prange
 
-from infotheory.ops.kernels.transport import (
-    _dot,
-    _exponentials,
-    _exponents,
-    _scale_rest,
-    _scaled,
-)
+from infotheory.ops.kernels.plans import _dot, _scale_rest, _scaled
+from infotheory.ops.kernels.transport import _exponentials, _exponents
 
 __all__ = ["batch"]
 

@@ -1,0 +1,247 @@
+"""A transport plan, and how far it is from the best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from infotheory import ops
+from infotheory.ops.ranges import free_memory
+from infotheory.solvers.sources import arrays_of, finite_range, host, restricted
+
+__all__ = ["Transport", "completed", "described"]
+
+#: Scalings of rows and columns at most, before an upper bound with forbidden cells is given up.
+MORE_SCALINGS = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Transport:
+    """A plan between two weighted sets, its cost, and how far it is from the best.
+
+    The plan and `upper` are made when they are first asked for, of the costs that were given, which
+    are not copied and must not be changed before.
+
+    Attributes
+    ----------
+    cost : float
+        Transport cost <C, P> of the plan.
+    value : float
+        <C, P> + reg KL(P, a b'), what the plan makes smallest.
+    lower : float
+        The dual value at the potentials, less what rounding can do to it: no plan has a smaller
+        `value`.
+    potentials : tuple of arrays, shapes (n,) and (m,)
+        f and g, with P = a b' exp((f + g - C) / reg).
+    marginal_error : float
+        Sum of the absolute differences between the plan's marginals and both weights, relative to
+        the mass.
+    iterations : int
+    path : tuple of (str, int)
+        Solvers in the order in which they ran, with their iterations.
+    converged : bool
+        Whether the marginal error is within the tolerance.
+    n, m : int
+        Points on either side.
+    params : Mapping
+        Options, with the regularisation resolved.
+    """
+
+    cost: float
+    value: float
+    lower: float
+    potentials: tuple[np.ndarray, np.ndarray]
+    marginal_error: float
+    iterations: int
+    path: tuple[tuple[str, int], ...]
+    converged: bool
+    n: int
+    m: int
+    params: Mapping[str, Any]
+    _source: Any = field(repr=False)
+    _weights: tuple[np.ndarray, np.ndarray] = field(repr=False)
+    _rows: np.ndarray = field(repr=False)
+    """(n,) what the rows of the plan sum to."""
+
+    @cached_property
+    def plan(self) -> np.ndarray:
+        """(n, m) the plan, read-only; made when it is first asked for.
+
+        A MemoryError says so where it does not fit; `plan_rows` gives parts of it.
+        """
+        needed, free = 16 * self.n * self.m, free_memory()
+        if needed > free:
+            raise MemoryError(
+                f"a plan of {self.n} x {self.m} takes {needed / 1e9:.3g} GB to make, and "
+                f"{free / 1e9:.3g} GB are free; take parts of it, by plan_rows."
+            )
+        plan = self.plan_rows(0, self.n)
+        plan.flags.writeable = False
+        return plan
+
+    @cached_property
+    def upper(self) -> float:
+        """`value` of the plan rounded to the weights exactly: the best is not above it.
+
+        Rows and columns that are too heavy are scaled down, and what lacks is added as a product
+        (Altschuler, Weed, Rigollet (2017), arXiv:1705.09634, algorithm 2). A product may not go
+        through forbidden cells: with these, rows and columns are scaled on until nothing lacks,
+        and where something still does the bound is infinite.
+        """
+        a, b = self._weights
+        mass = float(a.sum())
+        reg = self.params["reg"]
+        engine = ops.of(*arrays_of(self._source))
+        rows_kept, columns_kept = a > 0, b > 0
+        source = restricted(self._source, rows_kept, columns_kept)
+        a, b = a[rows_kept], b[columns_kept]
+        above = self.potentials[0][rows_kept] + reg * np.log(a)
+        beside = self.potentials[1][columns_kept] + reg * np.log(b)
+        # What the rounding of sums and of exponents leaves open is no lack.
+        largest = float(np.abs(above).max() + np.abs(beside).max()) / reg
+        nothing = 1e-15 * mass * (math.sqrt(self.n + self.m) + largest)
+        forbidden = not isinstance(source, tuple) and bool(np.isinf(host(source)).any())
+        for turn in range(MORE_SCALINGS if forbidden else 1):
+            rows, _, _ = engine.plan_sums(source, above, beside, reg)
+            above = above + reg * np.log(a / (rows if turn else np.maximum(rows, a)))
+            _, columns, _ = engine.plan_sums(source, above, beside, reg)
+            # The last step only takes away, so that nothing is too heavy.
+            capped = beside + reg * np.log(b / np.maximum(columns, b))
+            rows, within, _ = engine.plan_sums(source, above, capped, reg)
+            lacking = np.maximum(a - rows, 0.0), np.maximum(b - within, 0.0)
+            total = max(float(lacking[0].sum()), float(lacking[1].sum()))
+            if total <= nothing:
+                break
+            beside = beside + reg * np.log(b / columns)
+        open_still = _rounding(self.potentials, self._weights, reg)
+        if total > nothing:
+            shares = lacking[0] / total, lacking[1]
+        else:
+            shares = np.zeros_like(a), np.zeros_like(b)
+            # Wherever it would go, along however many cells.
+            low, high, _ = finite_range(source)
+            open_still += total * (len(a) + len(b)) * (high - low + reg * largest)
+        return engine.rounded_value(source, above, capped, reg, shares, (a, b)) + open_still
+
+    def plan_rows(self, start: int, stop: int) -> np.ndarray:
+        """Rows start to stop of the plan, for plans that are too large to hold.
+
+        Parameters
+        ----------
+        start, stop : int
+            As in a slice.
+
+        Returns
+        -------
+        float64 array, shape (stop - start, m)
+        """
+        rows = self._rows[start:stop]
+        if not len(rows):
+            return np.empty((0, self.m))
+        engine = ops.of(*arrays_of(self._source))
+        if isinstance(self._source, tuple):
+            x, y = self._source
+            # The plan takes the place of its costs.
+            cost = room = engine.squared_distances(x[start:stop], y)
+        else:
+            cost = self._source[start:stop]
+            room = engine.matrix_room(cost)
+        reg = self.params["reg"]
+        beside = folded(self.potentials[1], self._weights[1], reg)
+        # The row's sum is known, so that no exponential overflows.
+        engine.soft_minimum(cost, beside, reg, rows, plan=room)
+        return host(room)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return _restored, ({**values, "params": dict(self.params)},)
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __repr__(self) -> str:
+        state = "" if self.converged else ", not converged"
+        return (
+            f"<Transport value={self.value:.6g} cost={self.cost:.6g} n={self.n} m={self.m} "
+            f"marginal_error={self.marginal_error:.1e}{state}>"
+        )
+
+
+def _restored(values: dict[str, Any]) -> Transport:
+    """A transport that was pickled."""
+    return Transport(**{**values, "params": MappingProxyType(values["params"])})
+
+
+def _rounding(
+    potentials: tuple[np.ndarray, np.ndarray], weights: tuple[np.ndarray, np.ndarray], reg: float
+) -> float:
+    """What rounding can do to a bound: a potential has the digits of reg, however small it is."""
+    sizes = sum(
+        float((np.abs(part[w > 0]) + reg) @ w[w > 0])
+        for part, w in zip(potentials, weights, strict=True)
+    )
+    return 4e-15 * sizes
+
+
+def completed(
+    source: Any,
+    a: np.ndarray,
+    b: np.ndarray,
+    reg: float,
+    params: dict[str, Any],
+    potentials: tuple[np.ndarray, np.ndarray],
+    path: list[tuple[str, int]],
+) -> Transport:
+    """What the potentials are worth, by one more pass over the costs."""
+    above, beside = folded(potentials[0], a, reg), folded(potentials[1], b, reg)
+    sums = ops.of(*arrays_of(source)).plan_sums(source, above, beside, reg)
+    return described(source, a, b, reg, params, potentials, path, sums)
+
+
+def described(
+    source: Any,
+    a: np.ndarray,
+    b: np.ndarray,
+    reg: float,
+    params: dict[str, Any],
+    potentials: tuple[np.ndarray, np.ndarray],
+    path: list[tuple[str, int]],
+    sums: tuple[np.ndarray, np.ndarray, float],
+) -> Transport:
+    """The result, from sums of the plan's rows and columns and its cost."""
+    (f, g), (rows, columns, cost) = potentials, sums
+    mass = float(a.sum())
+    error = float(np.abs(rows - a).sum() + np.abs(columns - b).sum()) / mass
+    # Where a weight is zero a potential may be infinite, and has no part.
+    kept_f, kept_g = np.where(a > 0, f, 0.0), np.where(b > 0, g, 0.0)
+    lower = float(kept_f @ a + kept_g @ b) + reg * (mass - float(rows.sum()))
+    return Transport(
+        cost=cost,
+        value=float(kept_f @ rows + kept_g @ columns),
+        lower=lower - _rounding(potentials, (a, b), reg),
+        potentials=potentials,
+        marginal_error=error,
+        iterations=sum(count for _, count in path),
+        path=tuple(path),
+        converged=error <= params["tol"],
+        n=len(a),
+        m=len(b),
+        params=MappingProxyType({"reg": reg, **params}),
+        _source=source,
+        _weights=(a, b),
+        _rows=rows,
+    )
+
+
+def folded(potential: np.ndarray, weights: np.ndarray, reg: float) -> np.ndarray:
+    """The potential with the weights in it: minus infinity where there is no weight."""
+    out = np.full(len(weights), -np.inf)
+    kept = weights > 0
+    out[kept] = potential[kept] + reg * np.log(weights[kept])
+    return out
