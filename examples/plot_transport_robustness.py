@@ -107,8 +107,9 @@ for axis, (name, table) in zip(axes, tables, strict=True):
 plt.show()
 
 # %%
-# Ours is right in every cell. Each of the others is wrong in some, and at a ten-thousandth of the
-# mean cost nearly everywhere.
-assert not right.all(axis=(1, 2)).any()
-assert right[:, :, 0].any()
-assert right[:, :, -1].mean() < 0.1
+# Ours is right in every cell. The others are at a tenth of the mean cost; the plain and the
+# stabilised form are nowhere from a thousandth on, and scaling the regularisation down, which takes
+# longest, helps in about half of the cells.
+assert right[:, :, 0].all()
+assert not right[:2, :, 2:].any()
+assert right[2, :, 2:].mean() < 0.75
