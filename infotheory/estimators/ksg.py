@@ -302,7 +302,9 @@ def _counted(parts: Sequence[Any], k: int, variant: int, metric: str) -> tuple[n
     engine = ops.of(*parts)
     found = engine.neighbours(parts, k, metric, counts=variant == 1)
     if found.counts is not None:
-        return digamma(found.counts + 1.0), found.path
+        # Few counts differ: their psi is taken once.
+        psi = digamma(np.arange(1.0, found.counts.max() + 2.0))
+        return psi[found.counts], found.path
     reach = np.nextafter(engine.extents(parts, found.radius, metric), np.inf)
     near = [engine.nearer([part], r, metric) for part, r in zip(parts, reach, strict=True)]
     # The k neighbours themselves are within reach, even where their squares vanish.

@@ -69,7 +69,8 @@ KINDS = [
 
 
 def _paths(parts):
-    return ["tree", "brute"] + (["sort"] if sum(part.shape[1] for part in parts) == 1 else [])
+    lines = {(1,): ["sort"], (1, 1): ["strips"]}
+    return ["tree", "brute", *lines.get(tuple(part.shape[1] for part in parts), [])]
 
 
 def _engines(parts, k, metric, counts=True):

@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from numba import get_num_threads, njit, prange, set_num_threads
+from numba import get_num_threads, set_num_threads
 
 from infotheory.ops.kernels.balls import tree_counts, tree_extents
 from infotheory.ops.kernels.brute import TOGETHER, blurred_tiles, brute
 from infotheory.ops.kernels.lanes import DOUBLE_LANES
+from infotheory.ops.kernels.lines import line_counts, line_radii, sorted_lines
+from infotheory.ops.kernels.strips import strip_radii
 from infotheory.ops.kernels.tree import plant, tree_radii
 from infotheory.ops.ranges import limits, scaled, shrink_exponent
 
@@ -30,75 +32,6 @@ TREE_SHARE = 0.25
 MANY = 2000
 # Entries below which one thread does all: starting a second costs more on a busy machine.
 ALONE = 4096
-
-
-@njit(cache=True)
-def apart(here, there, euclidean):
-    """The distance (Euclidean: its square) of two points of a line."""
-    step = abs(here - there)
-    return step * step if euclidean else step
-
-
-@njit(cache=True)
-def nearer_before(line, place, radius, euclidean):
-    """How many samples before a place of a sorted line are nearer than the radius."""
-    # rounding is monotone, so distances to the left grow and one binary search, by the test
-    # itself, is exact; fl(x - r) <= x_j would be another test
-    start, size = 0, place
-    while size > 0:
-        half = size >> 1
-        far = apart(line[place], line[start + half], euclidean) >= radius
-        start = start + half + 1 if far else start
-        size = size - half - 1 if far else half
-    return place - start
-
-
-@njit(cache=True)
-def nearer_after(line, place, radius, euclidean):
-    """The same after the place."""
-    start, size = place + 1, len(line) - place - 1
-    while size > 0:
-        half = size >> 1
-        near = apart(line[place], line[start + half], euclidean) < radius
-        start = start + half + 1 if near else start
-        size = size - half - 1 if near else half
-    return start - place - 1
-
-
-@njit(parallel=True, cache=True)
-def line_counts(lines, orders, which, euclidean, radius, counts):
-    """How many other samples of each line are nearer than the radius; O(n log n)."""
-    n = lines.shape[1]
-    for index in prange(lines.size):
-        place = np.int64(index)  # numba's parallel index is unsigned, and mixes into floats
-        line, place = place // n, place % n
-        row = orders[line, place]
-        counts[which[line], row] = nearer_before(
-            lines[line], place, radius[row], euclidean
-        ) + nearer_after(lines[line], place, radius[row], euclidean)
-
-
-@njit(parallel=True, cache=True)
-def line_radii(line, order, euclidean, k, radii):
-    """The nearest on a line, up to the k-th: a step to the nearer side, k times."""
-    n, ranks = len(line), radii.shape[1]
-    for index in prange(n):
-        place = np.int64(index)
-        left, right = place - 1, place + 1
-        for rank in range(ranks - k, ranks):
-            before = apart(line[place], line[left], euclidean) if left >= 0 else np.inf
-            after = apart(line[place], line[right], euclidean) if right < n else np.inf
-            if before <= after:
-                left, reach = left - 1, before
-            else:
-                right, reach = right + 1, after
-            if rank >= 0:
-                radii[order[place], rank] = reach
-
-
-def _lines(points, columns):
-    orders = np.stack([np.argsort(points[:, column]) for column in columns])
-    return np.stack([points[o, c] for o, c in zip(orders, columns, strict=True)]), orders
 
 
 def _brute(points, planted, starts, euclidean, k, radii, counts):
@@ -134,7 +67,8 @@ def _tree(points, planted, starts, euclidean, k, radii, counts):
     radius = np.ascontiguousarray(radii[:, -1])
     widths = np.diff(starts)
     if (thin := np.flatnonzero(widths == 1)).size:
-        line_counts(*_lines(points, starts[thin]), thin, euclidean, radius, counts)
+        lines, orders, *_ = sorted_lines(points, starts[thin])
+        line_counts(lines, orders, thin, euclidean, radius, tasks, counts)
     for part in np.flatnonzero(widths > 1):
         own = np.ascontiguousarray(points[:, starts[part] : starts[part + 1]])
         order, tree = plant(own) if len(widths) > 1 else planted
@@ -143,11 +77,24 @@ def _tree(points, planted, starts, euclidean, k, radii, counts):
 
 
 def _sort(points, euclidean, k, radii, counts):
-    lines, orders = _lines(points, [0])
+    lines, orders, *_ = sorted_lines(points, [0])
     line_radii(lines[0], orders[0], euclidean, k, radii)
     if len(counts):
+        tasks, radius = 8 * get_num_threads(), np.ascontiguousarray(radii[:, -1])
+        line_counts(lines, orders, np.array([0]), euclidean, radius, tasks, counts)
+
+
+def _strips(points, starts, euclidean, k, radii, counts, patient):
+    """False if that was too much work."""
+    tasks = 8 * get_num_threads()
+    lines, orders, *more = sorted_lines(points, [0, 1])
+    norm = euclidean, len(starts) == 2
+    if not strip_radii(lines, orders, *more, norm, k, patient, tasks, radii):
+        return False
+    if len(counts):
         radius = np.ascontiguousarray(radii[:, -1])
-        line_counts(lines, orders, np.array([0]), euclidean, radius, counts)
+        line_counts(lines, orders, np.arange(2), euclidean, radius, tasks, counts)
+    return True
 
 
 def _choose(points, planted, starts, euclidean, k):
@@ -170,6 +117,11 @@ def search(points, starts, euclidean, k, radii, counts, path=None):
     if path == "sort" or (path is None and points.shape[1] == 1):
         _sort(points, euclidean, k, radii, counts)
         return "sort"
+    flat = points.shape[1] == 2 and (len(counts) != 1 or len(starts) == 3)
+    if (path == "strips" or (path is None and flat)) and _strips(
+        points, starts, euclidean, k, radii, counts, path is not None
+    ):
+        return "strips"
     planted = plant(points)
     path = path or _choose(points, planted, starts, euclidean, k)
     method = _tree if path == "tree" else _brute
@@ -240,7 +192,7 @@ def neighbours(
     -------
     radius : float64 array, shape (n,), or (n, k) of every rank
     counts : int64 array, shape (parts, n), or None
-    path : "sort", "tree" or "brute"
+    path : "sort", "strips", "tree" or "brute"
         The algorithm taken. They agree to the bit, ties and duplicates included: whoever is as
         far as the radius is not counted, so a radius of 0 counts nobody.
 
@@ -283,8 +235,9 @@ def nearer(parts: Sequence[Any], radius: np.ndarray, metric: str) -> np.ndarray:
     reach = samples.limits(radius)
     with samples.threads() as threads:
         if samples.points.shape[1] == 1:
-            lines, orders = _lines(samples.points, [0])
-            line_counts(lines, orders, np.array([0]), samples.euclidean, reach, counts)
+            lines, orders, *_ = sorted_lines(samples.points, [0])
+            which, tasks = np.array([0]), 8 * threads
+            line_counts(lines, orders, which, samples.euclidean, reach, tasks, counts)
         else:
             order, tree = plant(samples.points)
             starts = samples.starts if samples.euclidean else samples.starts[[0, -1]]
