@@ -235,6 +235,46 @@ def test_a_warm_start_needs_fewer_iterations(rng):
     assert other.iterations <= 2
 
 
+@pytest.mark.usefixtures("engine")
+def test_a_batch_starts_where_a_similar_one_ended(rng):
+    costs = rng.random((5, 8, 6))
+    cold = it.sinkhorn(cost=costs, reg=0.1)
+    pair = tuple(np.stack(part) for part in zip(*(p.potentials for p in cold), strict=True))
+    again = it.sinkhorn(cost=costs, reg=0.1, potentials=pair)
+    near = it.sinkhorn(cost=costs + 1e-4 * rng.random(costs.shape), reg=0.1, potentials=pair)
+    for first, second, third in zip(cold, again, near, strict=True):
+        assert second.iterations <= 2
+        assert second.value == pytest.approx(first.value, abs=1e-9)
+        assert third.converged
+        assert third.iterations < first.iterations
+    with pytest.raises(ValueError, match=r"shapes \(5, 8\) and \(5, 6\); got"):
+        it.sinkhorn(cost=costs, reg=0.1, potentials=pair[::-1])
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_batch_counts_what_was_done_before_a_problem_was_taken_by_itself(rng):
+    costs = rng.random((3, 40, 40))
+    (found, *_) = it.sinkhorn(cost=costs, reg=2e-4)
+    assert found.converged
+    assert found.path[0][0] == "sinkhorn"
+    assert len(found.path) > 1
+    assert found.iterations == sum(count for _, count in found.path)
+    assert found.params["max_iterations"] == 10_000
+    with pytest.warns(it.InfotheoryWarning, match="not converged after 20 iterations"):
+        (few, *_) = it.sinkhorn(cost=costs, reg=2e-4, max_iterations=20)
+    assert few.iterations == 20
+
+
+def test_the_published_method_can_be_warmed_up_for_longer(rng):
+    cost = rng.random((60, 60))
+    found = it.sinkhorn(cost=cost, reg=2e-3, solver="newton_sparse", warm_up=70)
+    assert found.path[0] == ("sinkhorn", 70)
+    assert found.converged
+    assert found.value == pytest.approx(it.sinkhorn(cost=cost, reg=2e-3).value, abs=1e-9)
+    with pytest.raises(ValueError, match="warm_up must be"):
+        it.sinkhorn(cost=cost, reg=2e-3, solver="newton_sparse", warm_up=-1)
+
+
 @SOLVERS
 def test_what_has_not_converged_says_how_far_it_is(rng, solver):
     cost = rng.random((50, 50))

@@ -265,11 +265,19 @@ class Engine(Protocol):
         """
 
     def transport_batch(
-        self, costs: Any, a: np.ndarray, b: np.ndarray, reg: np.ndarray, tol: float, most: int
+        self,
+        costs: Any,
+        a: np.ndarray,
+        b: np.ndarray,
+        reg: np.ndarray,
+        tol: float,
+        most: int,
+        start: np.ndarray | None = None,
     ) -> tuple[np.ndarray, ...]:
         """Of B small problems f and g / reg, sums of rows and columns, costs, iterations.
 
-        Costs have shape (B, n, m), weights (B, n) and (B, m), regularisations (B,).
+        Costs have shape (B, n, m), weights (B, n) and (B, m), regularisations (B,), and g / reg
+        to start from, if any, (B, m).
         """
 
 

@@ -281,9 +281,15 @@ def sparse_plan(plan: Any, rows: np.ndarray, columns: np.ndarray, share: float) 
 
 @_leaving_torch_its_threads
 def transport_batch(
-    costs: Any, a: np.ndarray, b: np.ndarray, reg: np.ndarray, tol: float, most: int
+    costs: Any,
+    a: np.ndarray,
+    b: np.ndarray,
+    reg: np.ndarray,
+    tol: float,
+    most: int,
+    start: np.ndarray | None = None,
 ) -> tuple[np.ndarray, ...]:
-    return transport_batches.batch(costs, a, b, reg, tol, most)
+    return transport_batches.batch(costs, a, b, reg, tol, most, start)
 
 
 def threads() -> int:

@@ -250,9 +250,15 @@ def sparse_plan(plan: Any, rows: np.ndarray, columns: np.ndarray, share: float) 
 
 
 def transport_batch(
-    costs: Any, a: np.ndarray, b: np.ndarray, reg: np.ndarray, tol: float, most: int
+    costs: Any,
+    a: np.ndarray,
+    b: np.ndarray,
+    reg: np.ndarray,
+    tol: float,
+    most: int,
+    start: np.ndarray | None = None,
 ) -> tuple[np.ndarray, ...]:
-    return tensor_transport.transport_batch(torch.as_tensor(costs), a, b, reg, tol, most)
+    return tensor_transport.transport_batch(torch.as_tensor(costs), a, b, reg, tol, most, start)
 
 
 def threads() -> int:

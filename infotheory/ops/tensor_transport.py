@@ -148,13 +148,19 @@ def plan_quantile(plan: Tensor, quantile: float) -> float:
 
 
 def transport_batch(
-    costs: Tensor, a: np.ndarray, b: np.ndarray, reg: np.ndarray, tol: float, most: int
+    costs: Tensor,
+    a: np.ndarray,
+    b: np.ndarray,
+    reg: np.ndarray,
+    tol: float,
+    most: int,
+    start: np.ndarray | None = None,
 ) -> tuple[np.ndarray, ...]:
     """As `ops.kernels.transport_batch.batch`: log-domain sweeps of all problems together."""
     device = costs.device
     scaled = costs / _vector(reg, device)[:, None, None]
     rows, columns = _vector(a, device), _vector(b, device)
-    potential = columns.log()
+    potential = columns.log() if start is None else columns.log() + _vector(start, device)
     iterations = np.full(len(costs), most)
     for step in range(1, most + 1):
         terms = potential[:, None, :] - scaled

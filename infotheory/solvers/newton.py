@@ -7,7 +7,6 @@ complement diag(P' 1) - P' diag(1 / a) P of the usual one, here in units of the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,8 +25,6 @@ SMALL = 100
 #: Conjugate gradients before a factorisation is preferred, up to and beyond so many columns.
 MEDIUM, MOST_PRODUCTS = 400, (60, 300)
 STEPS = (1.0, 0.5, 0.25, 0.1)
-
-Solve = Callable[[np.ndarray, float, float], np.ndarray]
 
 
 def newton(
@@ -56,7 +53,7 @@ def newton(
         step = hessian.solve(gradient, damping, forcing=min(0.1, math.sqrt(state.error)))
         predicted = float(gradient @ step)
         done += 1
-        found = _search(problem, state, reg, step, predicted, tol)
+        found = _search(problem, state, reg, step, predicted)
         if found is None:
             if shift > 1e4 or entries:
                 # what is left is rounding, or a plan that no dropped Hessian can describe
@@ -71,7 +68,7 @@ def newton(
 
 
 def _search(
-    problem: Problem, state: State, reg: float, step: np.ndarray, predicted: float, tol: float
+    problem: Problem, state: State, reg: float, step: np.ndarray, predicted: float
 ) -> tuple[State, float] | None:
     """The first length at which the dual rises as it should, or the error falls."""
     before = state.dual(problem)

@@ -19,7 +19,7 @@ from infotheory.solvers.sinkhorn import (
     sweep,
 )
 
-__all__ = ["ENTRIES", "SOLVERS", "solve"]
+__all__ = ["ENTRIES", "SOLVERS", "WARM_UP", "solve"]
 
 SOLVERS = ("auto", "sinkhorn", "newton", "newton_sparse", "dual")
 #: Points with more costs than this are streamed by "auto" even where those would fit; unless that
@@ -49,6 +49,7 @@ def solve(
     most: int,
     *,
     entries: float,
+    warm_up: int,
     spread: float,
     potential: np.ndarray | None = None,
 ) -> State:
@@ -66,6 +67,8 @@ def solve(
         Iterations at most.
     entries : float
         For each point, that "newton_sparse" keeps.
+    warm_up : int
+        Its sweeps before the first step.
     spread : float
         Between the smallest and the largest cost.
     potential : array, shape (m,), optional
@@ -100,7 +103,7 @@ def solve(
             return state
         _make_dense(problem)
     elif solver == "newton_sparse":
-        state = finish(_as_published(problem, start, tol, left, entries), NEAR_STEPS)
+        state = finish(_as_published(problem, start, tol, left, entries, warm_up), NEAR_STEPS)
     elif by_sweeps or near:
         state = problem.state(start, reg, plan=True)
         if solver == "dual":
@@ -113,10 +116,15 @@ def solve(
 
 
 def _as_published(
-    problem: Problem, start: np.ndarray, tol: float, left: Callable[[], int], entries: float
+    problem: Problem,
+    start: np.ndarray,
+    tol: float,
+    left: Callable[[], int],
+    entries: float,
+    warm_up: int,
 ) -> State:
     """Plain sweeps, then the sparse Newton method without safeguards."""
-    state, sweeps = problem.state(start, problem.reg), min(WARM_UP, left())
+    state, sweeps = problem.state(start, problem.reg), min(warm_up, left())
     for _ in range(sweeps):
         state = sweep(problem, state, problem.reg)
     problem.note("sinkhorn", sweeps)

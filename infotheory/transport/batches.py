@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from infotheory import checks, ops
 from infotheory.solvers.sources import host, mean_cost, weights_of
-from infotheory.transport.plans import Transport, described
-from infotheory.transport.problems import same_mass, solved
+from infotheory.transport.plans import Transport, as_measured, measured
+from infotheory.transport.problems import same_mass, solved, start_of
 
 __all__ = ["solved_batch"]
+
+#: Scalings at most side by side: what needs more is solved sooner by Newton's method.
+MOST = 150
+#: Its start is what they have reached, if no farther than this from the weights.
+USABLE = 0.05
 
 
 def solved_batch(
@@ -20,8 +27,6 @@ def solved_batch(
 ) -> tuple[Transport, ...]:
     """Many problems: small ones side by side, and whichever is left over by itself."""
     count, n, m = costs.shape
-    if potentials is not None:
-        raise ValueError("potentials must be None with costs of three axes.")
     sides = []
     for given, size, name in ((a, n, "a"), (b, m, "b")):
         if given is None or np.ndim(given) == 1:
@@ -38,24 +43,78 @@ def solved_batch(
     regs = np.broadcast_to(reg * scale, count).astype(np.float64)
     spare = (a > 0).all(axis=1) & (b > 0).all(axis=1) & (regs > 0)
     spare &= np.isfinite(host(costs).max(axis=(1, 2)))
-    done: dict[int, Transport] = {}
+    known = None
+    if potentials is not None:
+        known = start_of(potentials, (count, n), (count, m))
+    tried: dict[int, Transport] = {}
     place = np.flatnonzero(spare)
     if place.size and params["solver"] in ("auto", "sinkhorn"):
         chosen = costs if len(place) == count else costs[place]
-        shares = (a / mass)[place], (b / mass)[place]
-        most = min(params["max_iterations"], 2000)
-        f, g, *sums, cost, steps = ops.of(costs).transport_batch(
-            chosen, *shares, regs[place], 0.5 * params["tol"], most
+        found = ops.of(costs).transport_batch(
+            chosen,
+            (a / mass)[place],
+            (b / mass)[place],
+            regs[place],
+            0.5 * params["tol"],
+            min(params["max_iterations"], MOST),
+            None if known is None else known[1][place] / regs[place, None],
         )
-        for k, i in enumerate(place.tolist()):
-            size, scale = float(mass[i, 0]), float(regs[i])
-            pair = scale * (f[k] - math.log(size)), scale * g[k]
-            parts = size * sums[0][k], size * sums[1][k], size * float(cost[k])
-            path = [("sinkhorn", int(steps[k]))]
-            found = described(costs[i], a[i], b[i], scale, params, pair, path, parts)
-            if found.converged:
-                done[i] = found
-    for i in range(count):
-        if i not in done:
-            done[i] = solved(costs[i], a[i], b[i], reg, params, None)
-    return tuple(done[i] for i in range(count))
+        for i, each in zip(place.tolist(), _each(found, a, b, regs, place), strict=True):
+            error, value, lower, pair, sums, steps = each
+            tried[i] = as_measured(
+                costs[i], (a[i], b[i]), float(regs[i]), params, pair, [("sinkhorn", steps)], sums,
+                error, value, lower,
+            )  # fmt: skip
+    starts = [None if known is None else (known[0][i], known[1][i]) for i in range(count)]
+    return tuple(
+        _by_itself(costs[i], a[i], b[i], reg, params, starts[i], tried.get(i)) for i in range(count)
+    )
+
+
+def _by_itself(
+    cost: Any,
+    a: np.ndarray,
+    b: np.ndarray,
+    reg: float,
+    params: dict[str, Any],
+    start: tuple[np.ndarray, np.ndarray] | None,
+    tried: Transport | None,
+) -> Transport:
+    """One problem of many, if what was tried side by side is not its solution."""
+    spent = 0 if tried is None else tried.iterations
+    if tried is not None:
+        if tried.converged or spent >= params["max_iterations"]:
+            return tried
+        if tried.marginal_error <= USABLE:
+            start = tried.potentials
+    rest = {**params, "max_iterations": params["max_iterations"] - spent}
+    found = solved(cost, a, b, reg, rest, None if start is None else np.concatenate(start))
+    return replace(
+        found,
+        params=MappingProxyType({**found.params, "max_iterations": params["max_iterations"]}),
+        iterations=spent + found.iterations,
+        path=(() if tried is None else tried.path) + found.path,
+    )
+
+
+def _each(
+    found: tuple[np.ndarray, ...],
+    a: np.ndarray,
+    b: np.ndarray,
+    regs: np.ndarray,
+    place: np.ndarray,
+) -> Iterator[tuple[Any, ...]]:
+    """Error, value, lower bound, potentials, sums and iterations of each problem."""
+    f, g, rows, columns, cost, steps = found
+    a, b, reg = a[place], b[place], regs[place, None]
+    mass = a.sum(axis=1, keepdims=True)
+    # P / mass = a b exp(...) / mass^2 inside, and a b exp(...) is asked for: one factor of mass.
+    f, g, rows, columns = reg * (f - np.log(mass)), reg * g, mass * rows, mass * columns
+    measures = measured((a, b), (f, g), reg[:, 0], (rows, columns))
+    return zip(
+        *(part.tolist() for part in measures),
+        zip(f, g, strict=True),
+        zip(rows, columns, (mass[:, 0] * cost).tolist(), strict=True),
+        steps.tolist(),
+        strict=True,
+    )

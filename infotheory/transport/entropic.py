@@ -9,7 +9,7 @@ import numpy as np
 
 from infotheory import checks
 from infotheory.estimate import InfotheoryWarning, outside
-from infotheory.solvers.policy import ENTRIES, SOLVERS
+from infotheory.solvers.policy import ENTRIES, SOLVERS, WARM_UP
 from infotheory.solvers.sources import checked, shape_of, weights_of
 from infotheory.transport.batches import solved_batch
 from infotheory.transport.plans import Transport
@@ -31,6 +31,7 @@ def sinkhorn(
     max_iterations: int = 10_000,
     solver: str = "auto",
     entries: float = ENTRIES,
+    warm_up: int = WARM_UP,
     potentials: Any = None,
 ) -> Any:
     r"""Entropic optimal transport between two weighted sets of points.
@@ -58,13 +59,16 @@ def sinkhorn(
         Scalings and Newton steps at most, all stages together.
     solver : {"auto", "sinkhorn", "newton", "newton_sparse", "dual"}
         "auto": scalings while they promise to be few, then safeguarded Newton steps. "sinkhorn":
-        scalings alone, over-relaxed by the rate that is seen. "newton_sparse": 20 sweeps, then the
-        published Newton method whose Hessian keeps a fixed number of entries of the plan; where
-        it stalls, the safeguarded one ends its work, and the path says so. "dual": L-BFGS.
+        scalings alone, over-relaxed by the rate that is seen. "newton_sparse": `warm_up` sweeps,
+        then the published Newton method whose Hessian keeps a fixed number of the plan's entries;
+        where it stalls, the safeguarded one ends its work, and the path says so. "dual": L-BFGS.
     entries : float
         How many entries for each point of the larger side "newton_sparse" keeps. As published it
         is 2, which was found to be too few.
-    potentials : pair of arrays, shapes (n,) and (m,), optional
+    warm_up : int
+        How many sweeps "newton_sparse" makes first: 20 for problems as the published ones of
+        assignment, up to 700 for the flattest ones.
+    potentials : pair of arrays, shapes (n,) and (m,), or (B, n) and (B, m); optional
         Where to start, for example those of a similar problem.
 
     Returns
@@ -107,6 +111,7 @@ def sinkhorn(
         "max_iterations": most,
         "solver": solver,
         "entries": checks.number(entries, "entries", above=0.0),
+        "warm_up": checks.integer(warm_up, "warm_up", low=0),
     }
     source = checked(x, y, cost)
     if not isinstance(source, tuple) and source.ndim == 3:
@@ -116,7 +121,7 @@ def sinkhorn(
     n, m = shape_of(source)
     a, b = weights_of(a, n, "a"), weights_of(b, m, "b")
     b = same_mass(a, b)
-    start = None if potentials is None else start_of(potentials, n, m)
+    start = None if potentials is None else np.concatenate(start_of(potentials, (n,), (m,)))
     found = solved(source, a, b, reg, params, start)
     _say_what_is_open((found,))
     return found
@@ -141,6 +146,7 @@ def uniform_transport(
         "max_iterations": max_iterations,
         "solver": solver,
         "entries": ENTRIES,
+        "warm_up": WARM_UP,
     }
     return solved(source, np.full(n, 1 / n), np.full(m, 1 / m), reg, params, None)
 

@@ -15,10 +15,12 @@ from infotheory import ops
 from infotheory.ops.ranges import free_memory
 from infotheory.solvers.sources import arrays_of, finite_range, host, restricted
 
-__all__ = ["Transport", "completed", "described"]
+__all__ = ["Transport", "as_measured", "completed", "measured"]
 
 #: Scalings of rows and columns at most, before an upper bound with forbidden cells is given up.
 MORE_SCALINGS = 500
+#: Bytes for which nobody asks whether they are free.
+SMALL = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +77,9 @@ class Transport:
 
         A MemoryError says so where it does not fit; `plan_rows` gives parts of it.
         """
-        needed, free = 16 * self.n * self.m, free_memory()
-        if needed > free:
+        needed = 16 * self.n * self.m
+        # To ask takes as long as to make a small plan.
+        if needed > SMALL and needed > (free := free_memory()):
             raise MemoryError(
                 f"a plan of {self.n} x {self.m} takes {needed / 1e9:.3g} GB to make, and "
                 f"{free / 1e9:.3g} GB are free; take parts of it, by plan_rows."
@@ -179,13 +182,12 @@ def _restored(values: dict[str, Any]) -> Transport:
 
 
 def _rounding(
-    potentials: tuple[np.ndarray, np.ndarray], weights: tuple[np.ndarray, np.ndarray], reg: float
-) -> float:
+    potentials: tuple[np.ndarray, np.ndarray], weights: tuple[np.ndarray, np.ndarray], reg: Any
+) -> Any:
     """What rounding can do to a bound: a potential has the digits of reg, however small it is."""
-    sizes = sum(
-        float((np.abs(part[w > 0]) + reg) @ w[w > 0])
-        for part, w in zip(potentials, weights, strict=True)
-    )
+    (f, g), (a, b) = potentials, weights
+    sizes = (np.abs(np.where(a > 0, f, 0.0)) * a).sum(-1) + reg * a.sum(-1)
+    sizes = sizes + (np.abs(np.where(b > 0, g, 0.0)) * b).sum(-1) + reg * b.sum(-1)
     return 4e-15 * sizes
 
 
@@ -201,41 +203,55 @@ def completed(
     """What the potentials are worth, by one more pass over the costs."""
     above, beside = folded(potentials[0], a, reg), folded(potentials[1], b, reg)
     sums = ops.of(*arrays_of(source)).plan_sums(source, above, beside, reg)
-    return described(source, a, b, reg, params, potentials, path, sums)
+    error, value, lower = map(float, measured((a, b), potentials, reg, sums[:2]))
+    return as_measured(source, (a, b), reg, params, potentials, path, sums, error, value, lower)
 
 
-def described(
+def measured(
+    weights: tuple[np.ndarray, np.ndarray],
+    potentials: tuple[np.ndarray, np.ndarray],
+    reg: Any,
+    sums: tuple[np.ndarray, np.ndarray],
+) -> tuple[Any, Any, Any]:
+    """Marginal error, value and lower bound of a plan, or of many side by side."""
+    (a, b), (rows, columns) = weights, sums
+    # Where a weight is zero a potential may be infinite, and has no part.
+    f, g = np.where(a > 0, potentials[0], 0.0), np.where(b > 0, potentials[1], 0.0)
+    mass = a.sum(-1)
+    error = (np.abs(rows - a).sum(-1) + np.abs(columns - b).sum(-1)) / mass
+    value = (f * rows).sum(-1) + (g * columns).sum(-1)
+    lower = (f * a).sum(-1) + (g * b).sum(-1) + reg * (mass - rows.sum(-1))
+    return error, value, lower - _rounding(potentials, weights, reg)
+
+
+def as_measured(
     source: Any,
-    a: np.ndarray,
-    b: np.ndarray,
+    weights: tuple[np.ndarray, np.ndarray],
     reg: float,
     params: dict[str, Any],
     potentials: tuple[np.ndarray, np.ndarray],
     path: list[tuple[str, int]],
     sums: tuple[np.ndarray, np.ndarray, float],
+    error: float,
+    value: float,
+    lower: float,
 ) -> Transport:
-    """The result, from sums of the plan's rows and columns and its cost."""
-    (f, g), (rows, columns, cost) = potentials, sums
-    mass = float(a.sum())
-    error = float(np.abs(rows - a).sum() + np.abs(columns - b).sum()) / mass
-    # Where a weight is zero a potential may be infinite, and has no part.
-    kept_f, kept_g = np.where(a > 0, f, 0.0), np.where(b > 0, g, 0.0)
-    lower = float(kept_f @ a + kept_g @ b) + reg * (mass - float(rows.sum()))
+    """The result, of what `measured` found."""
     return Transport(
-        cost=cost,
-        value=float(kept_f @ rows + kept_g @ columns),
-        lower=lower - _rounding(potentials, (a, b), reg),
+        cost=sums[2],
+        value=value,
+        lower=lower,
         potentials=potentials,
         marginal_error=error,
         iterations=sum(count for _, count in path),
         path=tuple(path),
         converged=error <= params["tol"],
-        n=len(a),
-        m=len(b),
+        n=len(weights[0]),
+        m=len(weights[1]),
         params=MappingProxyType({"reg": reg, **params}),
         _source=source,
-        _weights=(a, b),
-        _rows=rows,
+        _weights=weights,
+        _rows=sums[0],
     )
 
 

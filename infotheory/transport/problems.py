@@ -68,6 +68,7 @@ def solved(
         params["tol"],
         params["max_iterations"],
         entries=params["entries"],
+        warm_up=params["warm_up"],
         spread=high - low,
         potential=known,
     )
@@ -108,16 +109,18 @@ def same_mass(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return b * (first / second)
 
 
-def start_of(potentials: Any, n: int, m: int) -> np.ndarray:
-    """Both potentials, one after the other."""
+def start_of(
+    potentials: Any, first: tuple[int, ...], second: tuple[int, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both potentials, of these shapes."""
     try:
         f, g = potentials
     except (TypeError, ValueError):
         raise ValueError("potentials must be a pair of arrays (f, g).") from None
-    pair = [host(checks.line(part, "potentials"))[:, 0].astype(np.float64) for part in (f, g)]
-    if (len(pair[0]), len(pair[1])) != (n, m):
+    f, g = (host(checks.real(part, "potentials")).astype(np.float64) for part in (f, g))
+    # A single column is a line.
+    if (f.shape, g.shape) != tuple((*shape, 1)[:2] for shape in (first, second)):
         raise ValueError(
-            f"potentials must have shapes ({n},) and ({m},); got ({len(pair[0])},) and "
-            f"({len(pair[1])},)."
+            f"potentials must have shapes {first} and {second}; got {f.shape} and {g.shape}."
         )
-    return np.concatenate(pair)
+    return f.reshape(first), g.reshape(second)

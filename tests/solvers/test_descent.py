@@ -6,7 +6,7 @@ import pytest
 from infotheory import ops
 from infotheory.solvers.descent import CARES, descend
 from infotheory.solvers.newton import newton
-from infotheory.solvers.policy import ENTRIES, SOLVERS, solve
+from infotheory.solvers.policy import ENTRIES, SOLVERS, WARM_UP, solve
 from infotheory.solvers.sinkhorn import Problem
 
 
@@ -107,7 +107,7 @@ def test_no_solver_takes_more_iterations_than_it_may(rng, solver, most, points):
     problem.source = (x, y) if points else cost
     problem.room = None
     spread = float(cost.max())
-    state = solve(problem, solver, 1e-13, most, entries=ENTRIES, spread=spread)
+    state = solve(problem, solver, 1e-13, most, entries=ENTRIES, warm_up=WARM_UP, spread=spread)
     assert sum(count for _, count in problem.path) <= most
     assert np.isfinite(state.potential).all()
     # Whatever it has, it is a state of the regularisation that was asked for.

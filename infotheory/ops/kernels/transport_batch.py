@@ -12,11 +12,18 @@ __all__ = ["batch"]
 
 
 def batch(
-    costs: np.ndarray, a: np.ndarray, b: np.ndarray, reg: np.ndarray, tol: float, most: int
+    costs: np.ndarray,
+    a: np.ndarray,
+    b: np.ndarray,
+    reg: np.ndarray,
+    tol: float,
+    most: int,
+    start: np.ndarray | None = None,
 ) -> tuple[np.ndarray, ...]:
     """Potentials of many small problems side by side, and what their plans are.
 
-    Each is solved by scalings, relaxed by the rate seen, absorbed where they grow.
+    Each is solved by scalings, relaxed by the rate seen, absorbed where they grow, from g in units
+    of reg (B, m) or from zero.
 
     Returns
     -------
@@ -28,7 +35,8 @@ def batch(
     iterations : integer array, shape (B,)
     """
     problems, n, m = costs.shape
-    potentials = np.empty((problems, n)), np.empty((problems, m))
+    g = np.zeros((problems, m)) if start is None else start.astype(np.float64)
+    potentials = np.empty((problems, n)), g
     sums = np.empty((problems, n)), np.empty((problems, m))
     cost, iterations = np.empty(problems), np.empty(problems, dtype=np.int64)
     _batch(costs, a, b, reg, tol, most, *potentials, *sums, cost, iterations)
@@ -104,7 +112,7 @@ def _one_of_batch(scaled, a, b, tol, most, kernel, potential, minima):
 def _batch(costs, a, b, reg, tol, most, f, g, row_sums, column_sums, cost, iterations):
     problems, n, m = costs.shape
     for p in prange(problems):
-        kernel, minima, potential = np.empty((n, m)), np.empty(n), np.log(b[p])
+        kernel, minima, potential = np.empty((n, m)), np.empty(n), g[p] + np.log(b[p])
         iterations[p] = _one_of_batch(
             costs[p] / reg[p], a[p], b[p], tol, most, kernel, potential, minima
         )
