@@ -49,6 +49,8 @@ except ImportError:
 GOALS = (1e-6, 1e-9)
 #: Iterations between two looks at a peer.
 STEP = 10
+#: Iterations at most: a peer that gives up at once never takes long.
+MOST = 1_000_000
 
 
 # Contestants: (cost, regularisation, iterations) to a plan -------------------------------------
@@ -163,7 +165,9 @@ class Search:
         count = STEP
         while self.at(count)[1] > goal:
             seconds, found = self.at(count)
-            if 1.5 * seconds > self.seconds or not np.isfinite(found) or found > 1.99:
+            if 1.5 * seconds > self.seconds or count > MOST or not np.isfinite(found):
+                return None
+            if found > 1.99:  # next to nothing is where it belongs
                 return None
             # As the error falls, so it will: the count that two errors foretell, twice at most.
             before = self.at(count // 2)[1] if count > STEP and count % 20 == 0 else math.inf

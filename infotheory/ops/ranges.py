@@ -65,8 +65,24 @@ def quantile_by_bits(counts: Callable[[int], np.ndarray], quantile: float, expon
     leading = int(np.searchsorted(totals, wanted))
     wanted -= int(totals[leading - 1]) if leading else 0
     key = leading * HALF_KEYS + int(np.searchsorted(counts(leading).cumsum(), wanted))
-    square = np.array(key << _DROPPED_BITS, dtype=np.int64).view(np.float64)
-    return float(scaled(np.sqrt(square), exponent))
+    return float(scaled(np.float64(math.sqrt(square_of(key))), exponent))
+
+
+def key(square: float) -> int:
+    """The key of a squared distance."""
+    bits = int(np.float64(square).view(np.int64))
+    return (bits + (1 << (_DROPPED_BITS - 1))) >> _DROPPED_BITS
+
+
+def square_of(key: int) -> float:
+    """The squared distance of a key."""
+    return float(np.array(key << _DROPPED_BITS, dtype=np.int64).view(np.float64))
+
+
+def least_of(key: int) -> float:
+    """The smallest squared distance of a key."""
+    bits = max((key << _DROPPED_BITS) - (1 << (_DROPPED_BITS - 1)), 0)
+    return float(np.array(bits, dtype=np.int64).view(np.float64)) if key < 1 << 34 else math.inf
 
 
 def refuse_matrix(n: int, item: int, free: int) -> None:

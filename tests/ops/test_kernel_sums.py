@@ -16,7 +16,7 @@ from hypothesis.extra import numpy as arrays
 
 from infotheory import ops
 from infotheory.ops import tensor_kernel_sums, tensor_mixture
-from infotheory.ops.kernels import kernel_sums
+from infotheory.ops.kernels import kernel_sums, pair_distances
 from infotheory.ops.kernels.exponential import exp_negative_single
 from tests import naive
 
@@ -230,7 +230,7 @@ def test_gradients_of_coincident_and_far_rows_are_finite():
 # ---- quantiles of distances ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("d", [1, 2, 7])
+@pytest.mark.parametrize("d", [1, 2, 7, 19, 20, 40])
 @pytest.mark.parametrize("n", [2, 3, 9, 120, 300])
 def test_quantiles_are_the_definition(engine, rng, n, d):
     x = rng.normal(size=(n, d))
@@ -262,6 +262,36 @@ def test_quantiles_of_ties_scales_and_orders(x, quantile, exponent):
     if distinct:
         # squares of whole numbers are exact
         assert by_engine[0] == naive.distance_quantile(x.tolist(), quantile)
+
+
+@pytest.mark.parametrize("d", [2, 40])
+@pytest.mark.parametrize("kind", ["normal", "sorted", "whole numbers", "clusters", "far clusters"])
+def test_quantiles_that_a_sample_foretells_are_those_of_all(monkeypatch, rng, kind, d):
+    x = rng.normal(size=(700, d))
+    if kind == "sorted":
+        x = np.cumsum(np.abs(x), axis=0)
+    elif kind == "whole numbers":
+        x = np.rint(x)
+    elif kind == "clusters":
+        x = 1e-5 * x + rng.integers(0, 3, size=(700, 1))
+    elif kind == "far clusters":
+        x = x + 1e9 * rng.integers(0, 2, size=(700, 1))
+    quantiles = (1e-9, 0.01, 0.3, 0.5, 0.77, 1.0)
+    wanted = [ops.of(x).distance_quantile(x, quantile) for quantile in quantiles]
+    for quantile, each in zip(quantiles[1:4], wanted[1:4], strict=True):
+        assert each == pytest.approx(naive.distance_quantile(x.tolist(), quantile), rel=6e-8)
+    monkeypatch.setattr(pair_distances, "SAMPLE", 100)
+    monkeypatch.setattr(pair_distances, "MOST", 1 << 24)
+    used = []
+    foretold = pair_distances._foretold
+    monkeypatch.setattr(
+        pair_distances,
+        "_foretold",
+        lambda *arguments: used.append(foretold(*arguments)) or used[-1],
+    )
+    assert [ops.of(x).distance_quantile(x, quantile) for quantile in quantiles] == wanted
+    if kind == "normal":
+        assert sum(each is not None for each in used) >= 2
 
 
 def test_a_cluster_far_below_the_largest_value_is_not_zero(engine):

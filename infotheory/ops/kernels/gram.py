@@ -17,10 +17,8 @@ from infotheory.ops.kernels.kernel_sums import (
     LONGEST_DOUBLE,
     LONGEST_SINGLE,
     _differences,
-    _in_threads,
-    _libraries,
-    _lock,
 )
+from infotheory.ops.kernels.threads import blas_threads, in_turns
 
 __all__ = ["gram", "kernel_product", "matrix_product", "scale_matrix", "spectrum"]
 
@@ -30,6 +28,8 @@ HEIGHT = 256
 WIDTH = 512
 # Rows of a matrix that one task multiplies; the bands do not depend on the threads.
 BAND = 128
+# Lines of those that are converted at a time: new memory costs more than a product with it.
+FEW_LINES = 16
 # Numbers for each column that LAPACK may use beside the matrix.
 ROOM = 66
 # Up to this n the spectrum is found in one thread, and no setting changes a bit.
@@ -66,13 +66,14 @@ def gram(x: np.ndarray, *, precision: str = "double") -> np.ndarray:
     def work(number: int) -> None:
         top = number * HEIGHT
         bottom = min(top + HEIGHT, n)
+        room = np.empty(HEIGHT * WIDTH, rows.dtype)
         for left in range(top, n, WIDTH):
             right = min(left + WIDTH, n)
-            tile = np.empty((bottom - top, right - left), rows.dtype)
+            tile = _tile(room, bottom - top, right - left)
             _kernels(rows, (top, bottom), (left, right), tile)
             _store(tile, matrix, top, left)
 
-    _in_threads(work, -(-n // HEIGHT))
+    in_turns(work, -(-n // HEIGHT))
     return matrix
 
 
@@ -106,14 +107,15 @@ def kernel_product(x: np.ndarray, vectors: np.ndarray, *, precision: str = "doub
     def work(number: int) -> None:
         top = number * HEIGHT
         bottom = min(top + HEIGHT, n)
+        room = np.empty(HEIGHT * WIDTH, rows.dtype)
         for left in range(0, n, WIDTH):
             right = min(left + WIDTH, n)
-            tile = np.empty((bottom - top, right - left), rows.dtype)
+            tile = _tile(room, bottom - top, right - left)
             _kernels(rows, (top, bottom), (left, right), tile)
             _own_ones(tile, top, left)
             products[top:bottom] += tile @ vectors[left:right]
 
-    _in_threads(work, -(-n // HEIGHT))
+    in_turns(work, -(-n // HEIGHT))
     return products
 
 
@@ -133,20 +135,29 @@ def matrix_product(matrix: np.ndarray, vectors: np.ndarray, *, squared: bool = F
 
     Notes
     -----
-    Cost: O(n^2 b) time; a band of the matrix for each thread where it has to be converted. The
-    same bits whatever the number of threads.
+    Cost: O(n^2 b) time; some lines of the matrix for each thread where it has to be converted.
+    The same bits whatever the number of threads.
     """
     n = len(matrix)
     products = np.empty(vectors.shape)
 
-    def work(number: int) -> None:
-        band = slice(number * BAND, min((number + 1) * BAND, n))
-        lines = matrix[band].astype(vectors.dtype, copy=squared)
-        if squared:
-            lines *= lines
-        products[band] = lines @ vectors
+    as_it_is = matrix.dtype == vectors.dtype and not squared
 
-    _in_threads(work, -(-n // BAND))
+    def work(number: int) -> None:
+        top, bottom = number * BAND, min((number + 1) * BAND, n)
+        if as_it_is:
+            products[top:bottom] = matrix[top:bottom] @ vectors
+            return
+        room = np.empty((FEW_LINES, n), vectors.dtype)
+        for start in range(top, bottom, FEW_LINES):
+            stop = min(start + FEW_LINES, bottom)
+            lines = room[: stop - start]
+            lines[...] = matrix[start:stop]
+            if squared:
+                lines *= lines
+            products[start:stop] = lines @ vectors
+
+    in_turns(work, -(-n // BAND))
     return products
 
 
@@ -158,7 +169,7 @@ def scale_matrix(matrix: np.ndarray, scales: np.ndarray) -> np.ndarray:
         band = slice(number * BAND, min((number + 1) * BAND, n))
         _scale(matrix[band], scales[band], scales)
 
-    _in_threads(work, -(-n // BAND))
+    in_turns(work, -(-n // BAND))
     return matrix
 
 
@@ -188,7 +199,7 @@ def spectrum(matrix: np.ndarray) -> np.ndarray:
     """
     n = len(matrix)
     reduce = lapack.dsyevd if matrix.dtype == np.float64 else lapack.ssyevd
-    with _lock, _libraries().limit(limits=1 if n <= ONE_THREAD else None, user_api="blas"):
+    with blas_threads(1 if n <= ONE_THREAD else None):
         # The transposed view of a symmetric matrix is the same matrix, in the order of LAPACK.
         # With less room for work LAPACK takes one column at a time, and twice the time.
         values, _, failed = reduce(
@@ -226,6 +237,11 @@ class _Part:
     def longest(self, start: int, stop: int) -> float:
         """The largest squared length."""
         return 2 * float(self.halves[start:stop].max())
+
+
+def _tile(room: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A matrix in memory that is used again: fresh pages cost more than what is put into them."""
+    return room[: height * width].reshape(height, width)
 
 
 def _centre(points: Any, samples: Any) -> np.ndarray | None:

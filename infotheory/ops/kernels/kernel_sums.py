@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import functools
 import math
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
-import threadpoolctl
 from numba import njit
 
 from infotheory.ops.kernels import mixture, panels
 from infotheory.ops.kernels.kernel_tiles import LOG2_E, NARROW, Block, add_bands
+from infotheory.ops.kernels.threads import alone
 
 __all__ = ["kernel_row_sums"]
 
@@ -39,10 +36,6 @@ LEAST_DOUBLE = 1e-290
 LEAST_SINGLE = 1e-29
 # Samples whose mean is the centre; any point among them would do.
 CENTRED = 1024
-
-# The number of threads of BLAS belongs to the process, and not every threading layer of numba can
-# be entered twice: calls from several threads take turns.
-_lock = threading.Lock()
 
 
 class _Parts(NamedTuple):
@@ -105,7 +98,7 @@ def kernel_row_sums(
     kinds = 1 if len(points) == 1 else len(points) + 1
     at_rows, at_columns = np.zeros((kinds, m)), np.zeros((kinds, n))
     across = _stretches(n, parts)
-    with _lock:
+    with alone:
         for number, (left, right) in enumerate(across):
             columns = _block(around, left, right, parts)
             for top, bottom in across[: number + 1] if own else _stretches(m, parts):
@@ -240,24 +233,6 @@ def _logs(
         around = np.concatenate(samples[parts], axis=1, dtype=np.float64)
         logs[kind, lost] = mixture.mixture_density_log(around, near, 1.0) + math.log(n)
     return logs
-
-
-def _in_threads(work: Callable[[int], None], groups: int) -> None:
-    """Each group once, in threads of our own, with one thread in each product of matrices."""
-    workers = min(numba.get_num_threads(), groups)
-    with _lock, _libraries().limit(limits=1, user_api="blas"):
-        if workers == 1:
-            for group in range(groups):
-                work(group)
-            return
-        with ThreadPoolExecutor(workers) as pool:
-            for _ in pool.map(work, range(groups)):
-                pass
-
-
-@functools.cache
-def _libraries() -> threadpoolctl.ThreadpoolController:
-    return threadpoolctl.ThreadpoolController()
 
 
 @njit(nogil=True, cache=True)

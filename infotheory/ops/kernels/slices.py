@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from infotheory.ops.kernels import kernel_sums
+from infotheory.ops.kernels.threads import in_turns
 
 __all__ = ["matching", "slice_slope", "sliced_costs"]
 
@@ -42,7 +42,7 @@ def sliced_costs(x: np.ndarray, y: np.ndarray, directions: np.ndarray, order: fl
             gaps *= mass
             out[chosen] = gaps.sum(axis=1)
 
-    kernel_sums._in_threads(work, -(-len(directions) // GROUP))
+    in_turns(work, -(-len(directions) // GROUP))
     return out
 
 
