@@ -101,6 +101,21 @@ def test_the_value_is_that_of_the_estimator(loss, arrays, estimator):
     assert single.item() == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@each_case
+def test_cuda_agrees(loss, arrays, estimator):
+    here = [part.clone().requires_grad_() for part in arrays]
+    there = [part.cuda().requires_grad_() for part in arrays]
+    value, on_cuda = loss(*here), loss(*there)
+    assert on_cuda.device.type == "cuda"
+    assert on_cuda.item() == pytest.approx(value.item(), rel=1e-8, abs=1e-8)
+    value.backward()
+    on_cuda.backward()
+    for mine, theirs in zip(here, there, strict=True):
+        torch.testing.assert_close(theirs.grad.cpu(), mine.grad, rtol=1e-6, atol=1e-8)
+
+
 @each_case
 def test_the_gradient_is_that_of_finite_differences(loss, arrays, estimator):
     leaves = [part.clone().requires_grad_() for part in arrays]

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
@@ -50,6 +51,22 @@ def test_values_of_thirty_digits(solver, reg, cost, value):
     assert found.lower - 1e-8 <= value <= found.upper + 1e-12
     assert sum(count for _, count in found.path) == found.iterations
     assert float(found) == found.value
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@SOLVERS
+def test_cuda_agrees(rng, solver):
+    x, y = clouds(rng, 90, 70)
+    here = it.sinkhorn(x, y, reg=0.05, solver=solver)
+    there = it.sinkhorn(
+        torch.from_numpy(x).cuda(), torch.from_numpy(y).cuda(), reg=0.05, solver=solver
+    )
+    assert there.converged
+    assert there.value == pytest.approx(here.value, abs=1e-8)
+    np.testing.assert_allclose(there.plan, here.plan, atol=1e-8)
+    many = it.sinkhorn(cost=torch.rand(5, 20, 30).cuda(), reg=0.05)
+    assert all(found.converged for found in many)
 
 
 @pytest.mark.parametrize("reg", [0.05, 1.0])

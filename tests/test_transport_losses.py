@@ -58,6 +58,18 @@ def test_tiles_change_no_gradient(monkeypatch):
         torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_agrees():
+    here, there = X.clone().requires_grad_(), X.cuda().requires_grad_()
+    value = losses.sinkhorn_divergence(here, Y)
+    on_cuda = losses.sinkhorn_divergence(there, Y.cuda())
+    assert on_cuda.item() == pytest.approx(value.item(), abs=1e-8)
+    value.backward()
+    on_cuda.backward()
+    torch.testing.assert_close(there.grad.cpu(), here.grad, rtol=1e-6, atol=1e-8)
+
+
 def test_equal_batches_are_at_rest():
     x = X.clone().requires_grad_()
     found = losses.sinkhorn_divergence(x, X)

@@ -26,6 +26,8 @@ __all__ = ["gram", "kernel_product", "matrix_product", "scale_matrix", "spectrum
 # for a product of matrices to be fast.
 HEIGHT = 256
 WIDTH = 512
+# Sums of products with kernels are kept in so many parts, whatever the threads.
+SLOTS = 8
 # Rows of a matrix that one task multiplies; the bands do not depend on the threads.
 BAND = 128
 # Lines of those that are converted at a time: new memory costs more than a product with it.
@@ -96,27 +98,32 @@ def kernel_product(x: np.ndarray, vectors: np.ndarray, *, precision: str = "doub
 
     Notes
     -----
-    Cost: O(n^2 (d + b)) time; O(n b) memory and a tile for each thread. The same bits whatever
-    the number of threads.
+    Cost: O(n^2 (d + b)) time, half of it for the kernels, each of which is made once for both of
+    its places; O(n b) memory and a tile for each thread. The same bits whatever the number of
+    threads.
     """
     rows = _rows(x, precision)
     n = len(x)
     vectors = vectors.astype(rows.dtype)
-    products = np.zeros(vectors.shape)
+    bands = -(-n // HEIGHT)
+    partial = np.zeros((min(SLOTS, bands), *vectors.shape))
 
-    def work(number: int) -> None:
-        top = number * HEIGHT
-        bottom = min(top + HEIGHT, n)
-        room = np.empty(HEIGHT * WIDTH, rows.dtype)
-        for left in range(0, n, WIDTH):
-            right = min(left + WIDTH, n)
-            tile = _tile(room, bottom - top, right - left)
-            _kernels(rows, (top, bottom), (left, right), tile)
-            _own_ones(tile, top, left)
-            products[top:bottom] += tile @ vectors[left:right]
+    def work(slot: int) -> None:
+        room, mine = np.empty(HEIGHT * WIDTH, rows.dtype), partial[slot]
+        for top in range(slot * HEIGHT, n, len(partial) * HEIGHT):
+            bottom = min(top + HEIGHT, n)
+            for left in range(top, n, WIDTH):
+                right = min(left + WIDTH, n)
+                tile = _tile(room, bottom - top, right - left)
+                _kernels(rows, (top, bottom), (left, right), tile)
+                _own_ones(tile, top, left)
+                mine[top:bottom] += tile @ vectors[left:right]
+                # The rows themselves meet both ways within the tile.
+                others = max(left, bottom)
+                mine[others:right] += tile[:, others - left :].T @ vectors[top:bottom]
 
-    in_turns(work, -(-n // HEIGHT))
-    return products
+    in_turns(work, len(partial))
+    return partial.sum(axis=0)
 
 
 def matrix_product(matrix: np.ndarray, vectors: np.ndarray, *, squared: bool = False) -> np.ndarray:
