@@ -98,8 +98,8 @@ def _foretold(x: np.ndarray, quantile: float, counts: Counts) -> float | None:
     if n < WORTH * SAMPLE:
         return None
     some = x[:: n // SAMPLE]
-    # The deviation of a quantile of pairs is at most about half of this.
-    margin = 2 / math.sqrt(len(some))
+    # One deviation of a quantile of pairs at most, and several as a rule.
+    margin = 1 / math.sqrt(len(some))
     ends = max(quantile - margin, 1e-9), min(quantile + margin, 1.0)
     low, high = (distance_quantile(some, end) for end in ends)
     if not low > 0:
@@ -209,6 +209,6 @@ def _count(squares, window, counts):
     counts[0] += below
     counts[-1] += positive
     for square in squares:
-        if least <= square < most and square > 0.0:
+        if (square >= least) & (square < most) & (square > 0.0):  # one branch, seldom taken
             key = (as_integer(square) + (1 << 28)) >> 29
             counts[1 + ((key - low) >> shift)] += 1
