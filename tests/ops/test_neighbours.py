@@ -8,6 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from infotheory.ops import ranges, tensor_neighbours
+from infotheory.ops.kernels import neighbours as neighbour_kernels
+from infotheory.ops.kernels import products
+from infotheory.ops.kernels.lanes import SINGLE_LANES
 from infotheory.ops.kernels.neighbours import extents, nearer, neighbours
 from tests import naive
 
@@ -116,6 +119,30 @@ def test_any_scale_that_float64_holds(rng, scale, metric):
         assert (radius > 0).all()
         assert np.isfinite(radius).all()
         assert counts.max() < 39
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("n", "k"), [(5, 4), (64, 1), (70, 69), (1100, 3), (2100, 20)])
+@pytest.mark.parametrize("columns", [2, 10, 33])
+def test_products_of_matrices_agree_with_differences(monkeypatch, rng, columns, n, k, kind):
+    x = kind(rng, (n, columns))
+    wanted = neighbours([x], k, "euclidean", False, every=True, _path="tree")[0]
+    pays, found = [], neighbour_kernels.product_radii
+    monkeypatch.setattr(neighbour_kernels, "MANY_COLUMNS", 1)
+    monkeypatch.setattr(
+        neighbour_kernels, "product_radii", lambda *a: pays.append(found(*a)) or pays[-1]
+    )
+    for width in (1024, SINGLE_LANES, 3 * SINGLE_LANES):
+        monkeypatch.setattr(products, "WIDTH", width)
+        radii = neighbours([x], k, "euclidean", False, every=True, _path="brute")[0]
+        np.testing.assert_array_equal(radii, wanted)
+        last = neighbours([x], k, "euclidean", False, _path="brute")[0]
+        np.testing.assert_array_equal(last, wanted[:, -1])
+    assert len(pays) == 6
+    if kind is _normal:
+        assert all(pays)
+    if kind is _outlier and n > 1000:
+        assert not any(pays)
 
 
 @pytest.mark.parametrize("metric", METRICS)

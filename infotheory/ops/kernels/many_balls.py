@@ -70,9 +70,9 @@ def ball(sorted_below, firsts, power, away, cut, limit):
 
 @njit(parallel=True, cache=True)
 def tree_balls(tiles, euclidean, radius, tasks, counts):
-    """The same where counts are negative, of samples in the order of a tree's tiles.
+    """Count the others nearer than each radius (b, n), where the counts (b, n) are negative.
 
-    Costs n distances a sample.
+    The samples are in the order of a tree's tiles. Costs n distances a sample.
     """
     pairings, n = radius.shape
     power = power_of(tiles.shape[1], euclidean)

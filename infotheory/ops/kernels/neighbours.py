@@ -11,6 +11,7 @@ from infotheory.ops.kernels.balls import tree_counts, tree_extents
 from infotheory.ops.kernels.brute import TOGETHER, blurred_tiles, brute
 from infotheory.ops.kernels.lanes import DOUBLE_LANES
 from infotheory.ops.kernels.lines import line_counts, line_radii, sorted_lines
+from infotheory.ops.kernels.products import product_radii
 from infotheory.ops.kernels.strips import strip_radii
 from infotheory.ops.kernels.tree import plant, tree_radii
 from infotheory.ops.ranges import limits, scaled, shrink_exponent
@@ -30,11 +31,16 @@ FEW_COLUMNS = 8
 SCOUTS = 8
 TREE_SHARE = 0.25
 MANY = 2000
+# Columns from which products of matrices are faster than differences.
+MANY_COLUMNS = 10
 # Entries below which one thread does all: starting a second costs more on a busy machine.
 ALONE = 4096
 
 
 def _brute(points, planted, starts, euclidean, k, radii, counts):
+    alone = euclidean and not len(counts) and len(starts) == 2
+    if alone and points.shape[1] >= MANY_COLUMNS and product_radii(points, k, radii):
+        return
     order, tree = planted  # an order that puts near samples together lets most tiles end early
     points = points[order]
     if not len(counts) and not euclidean:
