@@ -181,7 +181,7 @@ def permutation_test(
     Notes
     -----
     Exact at any sample size, as long as the samples are exchangeable under the hypothesis: not
-    for time series. Cost: B + 1 estimates; of KSG (variant 1) a quarter to a third of that with
+    for time series. Cost: B + 1 estimates; of KSG (variant 1) a fifth to a third of that with
     two columns each, and less with more, because who is near whom within x and within y is found
     once.
 
