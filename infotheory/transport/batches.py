@@ -37,7 +37,7 @@ def solved_batch(
             raise ValueError(f"{name} must have shape {(count, size)}; got {given.shape}.")
         sides.append(np.stack([weights_of(row, size, name) for row in given]))
     a, b = sides
-    b = np.stack([same_mass(*pair) for pair in zip(a, b, strict=True)])
+    b = same_mass(a, b)
     mass = a.sum(axis=1, keepdims=True)
     scale = np.array([mean_cost(c) for c in costs]) if params["reg_scale"] == "mean" else 1.0
     regs = np.broadcast_to(reg * scale, count).astype(np.float64)

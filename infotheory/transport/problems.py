@@ -100,13 +100,15 @@ def _filled(
 
 
 def same_mass(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """B with the sum of a, where the difference is no more than rounding."""
-    first, second = float(a.sum()), float(b.sum())
-    if abs(first - second) > SAME_MASS * max(first, second):
+    """B with the sums of a, row by row, where the difference is no more than rounding."""
+    first, second = a.sum(-1, keepdims=True), b.sum(-1, keepdims=True)
+    off = np.abs(first - second) > SAME_MASS * np.maximum(first, second)
+    if off.any():
         raise ValueError(
-            f"a and b must have equal sums, within {SAME_MASS:g}; got {first:.9g} and {second:.9g}."
+            f"a and b must have equal sums, within {SAME_MASS:g}; got {first[off][0]:.9g} and "
+            f"{second[off][0]:.9g}."
         )
-    return b * (first / second)
+    return np.asarray(b * (first / second))
 
 
 def start_of(
