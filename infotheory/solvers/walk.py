@@ -16,7 +16,7 @@ __all__ = ["collision_entropy", "walk_entropy", "walk_spectrum"]
 #: Relative error of a product in single precision.
 _UNIT = 2.0**-23
 #: Rows on which the rounding of kernels is measured.
-_SAMPLED = 256
+_SAMPLED = 128
 #: Probes that are multiplied at once where kernels are made again for them.
 _TOGETHER = 32
 #: The dense matrix is kept where it takes at most this share of the free memory: making kernels
