@@ -246,19 +246,20 @@ def lost_digits(parts: Mapping[str, Any]) -> list[str]:
     said = []
     for name, x in parts.items():
         kind = np.float32 if "float32" in str(x.dtype) else np.float64
-        for place in range(x.shape[1]):
+        lows, highs = ops.of(x).column_ranges(x)
+        largest = np.maximum(np.abs(lows), np.abs(highs))
+        apart = np.spacing(largest.astype(kind)).astype(np.float64)
+        half = highs / 2 - lows / 2
+        for place in np.flatnonzero((half > 0) & (half < apart * _FEWEST_STEPS / 2)):
             column = x[:, place : place + 1]
-            low, high = ops.of(x).value_range(column)
-            apart = float(np.spacing(kind(max(abs(low), abs(high)))))
-            if not 0 < high / 2 - low / 2 < apart * _FEWEST_STEPS / 2:
-                continue
             # Whole numbers are what they are, as long as floats hold halves too.
-            if apart < 1 and bool((column == column.round()).all()):
+            if apart[place] < 1 and bool((column == column.round()).all()):
                 continue
+            low, high = float(lows[place]), float(highs[place])
             said.append(
                 f"{name} has lost digits: floats near {max(low, high, key=abs):.3g} are "
-                f"{apart:.3g} apart, and its values spread over {high - low:.3g} only; subtract "
-                f"an offset while they are exact."
+                f"{apart[place]:.3g} apart, and its values spread over {high - low:.3g} only; "
+                f"subtract an offset while they are exact."
             )
             break
     return said

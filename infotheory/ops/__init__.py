@@ -87,6 +87,9 @@ class Engine(Protocol):
     def value_range(self, x: Any) -> tuple[float, float]:
         """Smallest and largest of all entries."""
 
+    def column_ranges(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
+        """(d,) the smallest and the largest value of each column, as float64."""
+
     def standardise(self, x: Any) -> tuple[Any, np.ndarray]:
         """(x - mean) / deviation of each column, and (d,) ln of the deviations.
 

@@ -82,6 +82,10 @@ def value_range(x: Any) -> tuple[float, float]:
     return float(x.min()), float(x.max())
 
 
+def column_ranges(x: Any) -> tuple[np.ndarray, np.ndarray]:
+    return x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
+
+
 def standardise(x: Any) -> tuple[Any, np.ndarray]:
     x = np.asarray(x, dtype=np.float64)
     exponent = _exponent(np.abs(x).max(axis=0))

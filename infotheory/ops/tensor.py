@@ -56,6 +56,11 @@ def value_range(x: Any) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def column_ranges(x: Any) -> tuple[np.ndarray, np.ndarray]:
+    x = torch.as_tensor(x)
+    return x.amin(0).double().cpu().numpy(), x.amax(0).double().cpu().numpy()
+
+
 def standardise(x: Any) -> tuple[Any, np.ndarray]:
     x = torch.as_tensor(x).double()
     scale = x.abs().amax(dim=0)

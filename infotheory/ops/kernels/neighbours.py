@@ -38,8 +38,7 @@ ALONE = 4096
 
 
 def _brute(points, planted, starts, euclidean, k, radii, counts):
-    alone = euclidean and not len(counts) and len(starts) == 2
-    if alone and points.shape[1] >= MANY_COLUMNS and product_radii(points, k, radii):
+    if _by_products(points, starts, euclidean, k, radii, counts):
         return
     order, tree = planted  # an order that puts near samples together lets most tiles end early
     points = points[order]
@@ -60,6 +59,12 @@ def _brute(points, planted, starts, euclidean, k, radii, counts):
         tiles, blur, probe = tree[0], (1.0, 0.0, 0.0), 0
     if probe < blocks:
         run(tiles, blur, probe, blocks)
+
+
+def _by_products(points, starts, euclidean, k, radii, counts):
+    """False if that does not pay, or is not what is asked for."""
+    alone = euclidean and not len(counts) and len(starts) == 2
+    return alone and points.shape[1] >= MANY_COLUMNS and product_radii(points, k, radii)
 
 
 def _tree(points, planted, starts, euclidean, k, radii, counts):
@@ -128,6 +133,9 @@ def search(points, starts, euclidean, k, radii, counts, path=None):
         points, starts, euclidean, k, radii, counts, path is not None
     ):
         return "strips"
+    few = path is None and len(points) < MANY  # whom a tree would cost more than it can save
+    if few and _by_products(points, starts, euclidean, k, radii, counts):
+        return "brute"
     planted = plant(points)
     path = path or _choose(points, planted, starts, euclidean, k)
     method = _tree if path == "tree" else _brute
