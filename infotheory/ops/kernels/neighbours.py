@@ -32,7 +32,7 @@ SCOUTS = 8
 TREE_SHARE = 0.25
 MANY = 2000
 # Columns from which products of matrices are faster than differences.
-MANY_COLUMNS = 10
+MANY_COLUMNS = 32
 # Entries below which one thread does all: starting a second costs more on a busy machine.
 ALONE = 4096
 
