@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import blas, cho_solve, lapack
 
+from infotheory.solvers.conjugate_gradient import conjugate_gradients
 from infotheory.solvers.sinkhorn import Problem, State, held
 
 __all__ = ["newton"]
@@ -120,24 +121,13 @@ class _Hessian:
         diagonal = columns + damping * np.maximum(columns, problem.b)
         squares = problem.engine.plan_squares(self.plan, self.weights)
         precondition = 1.0 / np.maximum(diagonal - squares, 1e-12 * diagonal)
-        x, r = np.zeros_like(gradient), gradient.copy()
-        z = precondition * r
-        p, rz = z, float(r @ z)
-        goal = forcing * float(np.abs(gradient).sum())
-        for _ in range(MOST_PRODUCTS[len(x) > MEDIUM]):
-            product = diagonal * p - problem.engine.plan_product(self.plan, p, self.weights)
-            curvature = float(p @ product)
-            if curvature <= 0.0:
-                return x if x.any() else None
-            length = rz / curvature
-            x = x + length * p
-            r = r - length * product
-            if float(np.abs(r).sum()) <= goal:
-                return x
-            z = precondition * r
-            rz, old = float(r @ z), rz
-            p = z + (rz / old) * p
-        return None
+
+        def product(p: np.ndarray) -> np.ndarray:
+            image = problem.engine.plan_product(self.plan, p, self.weights)
+            return np.asarray(diagonal * p - image)
+
+        most = MOST_PRODUCTS[len(gradient) > MEDIUM]
+        return conjugate_gradients(product, precondition, gradient, forcing, most)
 
     def factorised(self, gradient: np.ndarray, damping: float) -> np.ndarray:
         """By Cholesky; constants, which change nothing, are kept out by a matrix of rank one."""

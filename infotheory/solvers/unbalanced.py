@@ -16,6 +16,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from infotheory.ops import Engine
+from infotheory.solvers.conjugate_gradient import conjugate_gradients
 from infotheory.solvers.sources import shape_of, transposed
 
 __all__ = ["Penalised", "solve_penalised"]
@@ -267,25 +268,12 @@ def _iterated(
     engine, plan = problem.engine, problem.room
     main = diagonal - engine.plan_squares(plan, weights) - taken * taken / taken.sum()
     precondition = 1.0 / np.maximum(main, 1e-12 * diagonal)
-    x, r = np.zeros_like(gradient), gradient.copy()
-    z = precondition * r
-    p, rz = z, float(r @ z)
-    goal = forcing * float(np.abs(gradient).sum())
-    for _ in range(MOST_PRODUCTS):
-        product = diagonal * p - engine.plan_product(plan, p, weights)
-        product -= taken * (taken @ p / taken.sum())
-        curvature = float(p @ product)
-        if curvature <= 0.0:
-            return x if x.any() else None
-        length = rz / curvature
-        x = x + length * p
-        r = r - length * product
-        if float(np.abs(r).sum()) <= goal:
-            return x
-        z = precondition * r
-        rz, old = float(r @ z), rz
-        p = z + (rz / old) * p
-    return None
+
+    def product(p: np.ndarray) -> np.ndarray:
+        image = diagonal * p - engine.plan_product(plan, p, weights)
+        return np.asarray(image - taken * (taken @ p / taken.sum()))
+
+    return conjugate_gradients(product, precondition, gradient, forcing, MOST_PRODUCTS)
 
 
 def _log_mass(weights: np.ndarray, exponents: np.ndarray) -> float:

@@ -257,9 +257,6 @@ def as_measured(
 
 def folded(potential: np.ndarray, weights: np.ndarray, reg: float) -> np.ndarray:
     """The potential with the weights in it: minus infinity where there is no weight."""
-    if weights.min() > 0:
-        return potential + reg * np.log(weights)
-    out = np.full(len(weights), -np.inf)
-    kept = weights > 0
-    out[kept] = potential[kept] + reg * np.log(weights[kept])
-    return out
+    # A potential may be infinite where there is no weight.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(weights > 0, potential + reg * np.log(weights), -np.inf)

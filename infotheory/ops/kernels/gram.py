@@ -147,7 +147,6 @@ def matrix_product(matrix: np.ndarray, vectors: np.ndarray, *, squared: bool = F
     """
     n = len(matrix)
     products = np.empty(vectors.shape)
-
     as_it_is = matrix.dtype == vectors.dtype and not squared
 
     def work(number: int) -> None:
