@@ -302,8 +302,11 @@ def _refuse_lost_digits(x: Any, name: str) -> None:
 
     The offset is not subtracted here: methods that compare samples need the same one for all.
     """
-    kind = str(x.dtype).rsplit(".", 1)[-1]
-    if kind not in ("int64", "uint64") or x.shape[0] == 0:
+    if is_tensor(x):
+        long = x.dtype.itemsize == 8 and not x.is_floating_point()
+    else:
+        long = x.dtype.itemsize == 8 and x.dtype.kind in "iu"
+    if not long or x.shape[0] == 0:
         return
     for place in range(x.shape[1]):
         column = x[:, place]

@@ -204,19 +204,18 @@ def _grids(
 
     The smallest gap is 1, 2, ... of them.
     """
-    offsets = levels - levels[0]
-    span = float(offsets[-1])
-    gap = float(np.diff(levels).min(initial=span)) if gap is None else gap
+    span = float(levels[-1] - levels[0])
+    gap = float((levels[1:] - levels[:-1]).min(initial=span)) if gap is None else gap
     if span == 0 or gap * _MOST_STEPS <= span:
         return np.empty(0)
     in_gap = np.arange(1.0, min(most_in_gap, gap / span * _MOST_STEPS) + 1)
     counts = np.rint(span / gap * in_gap)
     counts = counts[counts <= _MOST_STEPS]
-    for offset in offsets[1:-1]:  # each leaves a small share of those that do not fit
-        if not len(counts):
-            break
-        places = offset / span * counts
+    for share in (levels[1:-1] - levels[0]) / span:  # each leaves few of those that do not fit
+        places = share * counts
         counts = counts[np.abs(places - np.rint(places)) <= off_grid]
+        if not len(counts):
+            return counts
     return np.unique(counts)
 
 
@@ -245,10 +244,9 @@ def lost_digits(parts: Mapping[str, Any]) -> list[str]:
     """A warning for each variable whose floats are too far apart for its spread."""
     said = []
     for name, x in parts.items():
-        kind = np.float32 if "float32" in str(x.dtype) else np.float64
+        kind = np.float32 if x.dtype.itemsize == 4 else np.float64
         lows, highs = ops.of(x).column_ranges(x)
-        largest = np.maximum(np.abs(lows), np.abs(highs))
-        apart = np.spacing(largest.astype(kind)).astype(np.float64)
+        apart = np.spacing(np.maximum(-lows, highs).astype(kind)).astype(np.float64)
         half = highs / 2 - lows / 2
         for place in np.flatnonzero((half > 0) & (half < apart * _FEWEST_STEPS / 2)):
             column = x[:, place : place + 1]

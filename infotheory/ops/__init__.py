@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
@@ -284,10 +285,15 @@ class Engine(Protocol):
         """
 
 
+@cache
+def _engine(name: str) -> Engine:
+    return cast(Engine, importlib.import_module(_ENGINES[name]))
+
+
 def of(*arrays: Any) -> Engine:
     """The engine for these arrays: torch for tensors on CUDA or inside `use("torch")`."""
     name = _forced.get() or ("torch" if any(map(checks.is_tensor, arrays)) else "cpu")
-    engine = cast(Engine, importlib.import_module(_ENGINES[name]))
+    engine = _engine(name)
     memory = _memory.get()
     return engine if memory is None else cast(Engine, _Remembering(engine, memory))
 
@@ -317,13 +323,13 @@ def remember() -> Iterator[None]:
 
 def threads() -> dict[str, int]:
     """How many threads each engine computes with."""
-    return {name: importlib.import_module(_ENGINES[name]).threads() for name in _ENGINES}
+    return {name: _engine(name).threads() for name in _ENGINES}
 
 
 def set_threads(count: int) -> None:
     """Let each engine compute with at most this many threads; no result depends on it."""
-    for home in _ENGINES.values():
-        importlib.import_module(home).set_threads(count)
+    for name in _ENGINES:
+        _engine(name).set_threads(count)
 
 
 class _Remembering:

@@ -20,6 +20,7 @@ from infotheory.ops.kernels import (
     pair_distances,
     permuted,
     rows,
+    standard,
     transport,
 )
 from infotheory.ops.kernels import gram as matrices
@@ -87,21 +88,10 @@ def column_ranges(x: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def standardise(x: Any) -> tuple[Any, np.ndarray]:
-    x = np.asarray(x, dtype=np.float64)
-    exponent = _exponent(np.abs(x).max(axis=0))
-    x = np.ldexp(x, -exponent)  # a power of two for each column changes no digit
-    # Sums in sorted order do not depend on that of the rows, not in their last bit either; and
-    # with each value goes its mirror image, so that a change of sign changes nothing else.
-    ordered = np.sort(x, axis=0)
-    mean, varies = (ordered + ordered[::-1]).mean(axis=0) / 2, ordered[-1] > ordered[0]
-    # The mean of a constant column can differ from it by rounding, which is no deviation.
-    centred = np.where(varies, x - mean, 0.0)
-    ordered -= mean
-    squares = np.square(ordered, out=ordered)
-    deviation = np.where(varies, np.sqrt((squares + squares[::-1]).mean(axis=0) / 2), 0.0)
+    x = np.ascontiguousarray(x, dtype=np.float64)
+    standardised, deviations, exponents = standard.standardise(x)
     with np.errstate(divide="ignore"):
-        logs = np.log(deviation) + exponent * math.log(2.0)
-    return centred / np.where(deviation > 0, deviation, 1.0), logs
+        return standardised, np.log(deviations) + exponents * math.log(2.0)
 
 
 def rank(x: Any) -> Any:
