@@ -7,6 +7,7 @@ times ours that is. A ratio below 1.3 means nothing. "-" marks a peer that canno
 """
 
 import argparse
+import itertools
 import time
 import warnings
 
@@ -23,6 +24,8 @@ import infotheory as it
 K = 3
 WORKERS = 2
 LIMIT = 12.0  # seconds
+QUICK = 0.5  # seconds
+REST = 0.03  # seconds, in which the threads of the one before stop looking for more work
 LARGEST = 1_000_000  # numbers in x
 
 
@@ -36,21 +39,26 @@ def our_mi(x, y):
 
 
 def tree_counts(part, radius):
-    if part.shape[1] > 1:
-        inside = np.nextafter(radius, 0)
-        found = cKDTree(part).query_ball_point(
-            part, inside, p=np.inf, workers=WORKERS, return_length=True
-        )
-        return found - 1
-    line = np.sort(part[:, 0])  # far kinder to the peer than a tree of one column
+    inside = np.nextafter(radius, 0)
+    return cKDTree(part).query_ball_point(
+        part, inside, p=np.inf, workers=WORKERS, return_length=True
+    )
+
+
+def line_counts(part, radius):
+    """Far quicker than a tree of one column."""
+    line = np.sort(part[:, 0])
     last = np.searchsorted(line, part[:, 0] + radius, "left")
-    return last - np.searchsorted(line, part[:, 0] - radius, "right") - 1
+    return last - np.searchsorted(line, part[:, 0] - radius, "right")
 
 
-def tree_mi(x, y):
-    joint = np.hstack([x, y])
-    radius = cKDTree(joint).query(joint, [K + 1], p=np.inf, workers=WORKERS)[0][:, 0]
-    return ksg(np.stack([tree_counts(part, radius) for part in (x, y)]), len(x))
+def tree_mi(counts):
+    def run(x, y):
+        joint = np.hstack([x, y])
+        radius = cKDTree(joint).query(joint, [K + 1], p=np.inf, workers=WORKERS)[0][:, 0]
+        return ksg(np.stack([counts(part, radius) - 1 for part in (x, y)]), len(x))
+
+    return run
 
 
 def sklearn_mi(x, y):
@@ -92,16 +100,32 @@ def timed(function, arrays):
 
 
 def race(contestants, arrays, slow, repeats):
-    """Median seconds of each, taking turns; one run only of what takes over two seconds."""
+    """Median seconds of each, taking turns; one run only of what takes over two seconds.
+
+    Quick ones have more turns: as many as fit into `QUICK` seconds.
+    """
     times = {name: [] for name, run in contestants.items() if run and name not in slow}
-    for turn in range(repeats + 1):
+    for turn in itertools.count():
         for name, taken in times.items():
             if turn and taken[0] < 0.1:
-                contestants[name](*arrays)  # threads of the one before may be awake still
+                time.sleep(REST)
+                contestants[name](*arrays)  # and its own threads are awake
             if turn == 0 or min(taken) < 2.0:
                 taken.append(timed(contestants[name], arrays))
+        if turn >= repeats and turn * sum(map(min, times.values())) > QUICK:
+            break
     # the first turn warms caches and compiles; it counts only where it was the only one
     return {name: np.median(taken[1:] or taken) for name, taken in times.items()}
+
+
+def compiled():
+    """Every path once, so that no compiling is taken for a slow run."""
+    for columns in (1, 2, 10, 50):
+        x, y = pair(2_500, columns)
+        for n in (500, 2_500):
+            our_mi(x[:n], y[:n])
+            for metric in ("chebyshev", "euclidean"):
+                our_entropy(metric)(x[:n])
 
 
 def report(job, contestants, times):
@@ -153,11 +177,13 @@ def main():
     repeats = 3 if quick else 5
     sizes = [1_000, 3_000, 10_000] if quick else [1_000, 3_000, 10_000, 30_000, 100_000]
 
+    compiled()
     jobs = []
     for columns in (1, 2, 3, 5, 8, 10, 20, 50):
         peers = {
             "ours": our_mi,
-            "cKDTree": tree_mi,
+            "cKDTree": tree_mi(tree_counts),
+            "cKDTree, sorted lines": tree_mi(line_counts) if columns == 1 else None,
             "sklearn": sklearn_mi if columns == 1 else None,
             "ennemi": ennemi_mi,
         }

@@ -66,7 +66,7 @@ def standardise(x: Any) -> tuple[Any, np.ndarray]:
     x = torch.as_tensor(x).double()
     lows, highs = x.aminmax(dim=0)
     largest = torch.maximum(-lows, highs)
-    exponents = torch.as_tensor([ranges.far_exponent(most) for most in largest.tolist()]).to(x)
+    exponents = x.new_tensor([ranges.far_exponent(most) for most in largest.tolist()])
     half = (exponents / 2).floor()
     # in two steps, since 2**1074 is no double
     x, largest = (torch.ldexp(torch.ldexp(each, -half), half - exponents) for each in (x, largest))
@@ -80,7 +80,7 @@ def standardise(x: Any) -> tuple[Any, np.ndarray]:
 def _means(x: Any, largest: Any) -> Any:
     """Means of columns whose entries are at most so large; the same for any order of the rows."""
     cuts = [ranges.cutters(most, len(x)) for most in largest.tolist()]
-    coarse, fine = torch.as_tensor(cuts).to(x).unbind(dim=1)
+    coarse, fine = x.new_tensor(cuts).unbind(dim=1)
     leading = (x + coarse) - coarse
     return (leading.sum(dim=0) + (((x - leading) + fine) - fine).sum(dim=0)) / len(x)
 
