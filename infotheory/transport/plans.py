@@ -257,6 +257,8 @@ def as_measured(
 
 def folded(potential: np.ndarray, weights: np.ndarray, reg: float) -> np.ndarray:
     """The potential with the weights in it: minus infinity where there is no weight."""
+    if (weights > 0).all():
+        return potential + reg * np.log(weights)
     # A potential may be infinite where there is no weight.
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(weights > 0, potential + reg * np.log(weights), -np.inf)

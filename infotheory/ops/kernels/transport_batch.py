@@ -6,9 +6,12 @@ import numpy as np
 from numba import njit, prange
 
 from infotheory.ops.kernels.plans import _dot, _scale_rest, _scaled
-from infotheory.ops.kernels.transport import _exponentials, _exponents
+from infotheory.ops.kernels.transport import _exponentials, _exponents, _sum_and_cost
 
 __all__ = ["batch"]
+
+# A scaling beyond this, or below its inverse, is absorbed into the kernel.
+FARTHEST = np.exp(50.0)
 
 
 def batch(
@@ -94,17 +97,24 @@ def _one_of_batch(scaled, a, b, tol, most, kernel, potential, minima):
             elif error > 1e3 * start or (rate >= 1.0 and step > 60):
                 relaxation = 1.0
             before = error
-        spread = 0.0
+        low, high = np.inf, 0.0
         for j in range(m):
             v[j] = _scaled(out[j], v[j], b[j], relaxation)
-            spread = max(spread, abs(np.log(v[j])))
-        if spread > 50.0:
+            low, high = min(low, v[j]), max(high, v[j])
+        if low < 1.0 / FARTHEST or high > FARTHEST:
             potential += np.log(v)
             v[:] = 1.0
             sound = _absorbed(scaled, potential, 1.0, kernel, minima)
             u[:] = a
     potential += np.log(v)
-    _absorbed(scaled, potential, 1.0, kernel, minima)
+    if not sound:
+        _absorbed(scaled, potential, 1.0, kernel, minima)
+        return step
+    for i in range(n):
+        total = _dot(kernel[i], v)
+        minima[i] -= np.log(total)
+        for j in range(m):
+            kernel[i, j] *= v[j] / total
     return step
 
 
@@ -118,12 +128,7 @@ def _batch(costs, a, b, reg, tol, most, f, g, row_sums, column_sums, cost, itera
         )
         f[p] = minima
         g[p] = potential - np.log(b[p])
-        cost[p] = 0.0
-        column_sums[p] = 0.0
+        cost[p], column_sums[p] = 0.0, 0.0
         for i in range(n):
-            row_sums[p, i] = 0.0
-            for j in range(m):
-                entry = a[p, i] * kernel[i, j]
-                row_sums[p, i] += entry
-                column_sums[p, j] += entry
-                cost[p] += entry * costs[p, i, j]
+            row_sums[p, i], more = _sum_and_cost(kernel[i], costs[p, i], a[p, i], column_sums[p])
+            cost[p] += more
