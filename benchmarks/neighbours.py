@@ -8,6 +8,7 @@ times ours that is. A ratio below 1.3 means nothing. "-" marks a peer that canno
 
 import argparse
 import itertools
+import resource
 import time
 import warnings
 
@@ -158,6 +159,15 @@ def run(title, jobs, make, repeats):
         report(f"{label} n={n} d={columns}", contestants, times)
 
 
+def memory():
+    """What the largest search adds to the most that this process ever held, code aside."""
+    x, y = pair(LARGEST, 1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    our_mi(x, y)
+    more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    print(f"KSG n={LARGEST} d=1, memory beyond the samples: {more / 1e3:.0f} MB\n", flush=True)
+
+
 def pair(n, columns):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(n, columns))
@@ -178,6 +188,8 @@ def main():
     sizes = [1_000, 3_000, 10_000] if quick else [1_000, 3_000, 10_000, 30_000, 100_000]
 
     compiled()
+    if asked.only != "J2" and not quick:
+        memory()
     jobs = []
     for columns in (1, 2, 3, 5, 8, 10, 20, 50):
         peers = {

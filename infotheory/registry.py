@@ -143,14 +143,15 @@ class Entry:
         alike(**dict(zip(names, samples, strict=True)))
         return samples
 
-    def completed(self, found: Estimate, options: Mapping[str, Any]) -> Estimate:
-        """The estimate with its unit, name and options, whose warnings have been said aloud."""
+    def completed(self, found: Estimate, options: Mapping[str, Any], n: int = 0) -> Estimate:
+        """The estimate with its unit, name, options and n, whose warnings have been said aloud."""
         return aloud(
             replace(
                 found,
                 unit=self.unit,
                 quantity=self.quantity,
                 method=self.method,
+                n=found.n or n,
                 params={**options, **found.params},
             )
         )
@@ -190,7 +191,7 @@ def estimator(
             samples = made.check(*arrays)
             options = {**made.options, **options}
             found = function(*samples, **options)
-            return made.completed(replace(found, n=found.n or len(samples[0])), options)
+            return made.completed(found, options, len(samples[0]))
 
         made = Entry(
             key=key,

@@ -314,6 +314,8 @@ def tied(x: Any) -> float:
     """The fraction of samples that have an exact duplicate."""
     engine = ops.of(x)
     counts = engine.bincount(engine.row_codes(x))
+    if len(counts) == len(x):
+        return 0.0
     return float(counts[counts > 1].sum() / counts.sum())
 
 

@@ -20,13 +20,15 @@ from infotheory.ops.kernels import (
     pair_distances,
     permuted,
     rows,
-    standard,
     transport,
 )
 from infotheory.ops.kernels import gram as matrices
 from infotheory.ops.kernels import neighbours as neighbour_kernels
 from infotheory.ops.kernels import slices as on_lines
 from infotheory.ops.kernels import transport_batch as transport_batches
+
+#: Squares of numbers up to 2 to this power, and sums of them, are within the range of float64.
+_SQUARES_FIT = 256
 
 Primitive = TypeVar("Primitive", bound=Callable[..., Any])
 
@@ -88,10 +90,29 @@ def column_ranges(x: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def standardise(x: Any) -> tuple[Any, np.ndarray]:
-    x = np.ascontiguousarray(x, dtype=np.float64)
-    standardised, deviations, exponents = standard.standardise(x)
+    x = np.asarray(x, dtype=np.float64)
+    ordered = np.sort(x, axis=0)
+    exponent = _exponent(np.maximum(-ordered[0], ordered[-1]))
+    if np.abs(exponent).max() > _SQUARES_FIT:
+        # A power of two for each column changes no digit.
+        x, ordered = np.ldexp(x, -exponent), np.ldexp(ordered, -exponent)
+    else:
+        exponent = np.zeros_like(exponent)
+    # Sums in sorted order do not depend on that of the rows, not in their last bit either; and
+    # with each value goes its mirror image, so that a change of sign changes nothing else.
+    twice = 2 * len(x)
+    mean, varies = np.add.reduce(ordered + ordered[::-1]) / twice, ordered[-1] > ordered[0]
+    ordered -= mean
+    squares = np.square(ordered, out=ordered)
+    deviation = np.sqrt(np.add.reduce(squares + squares[::-1]) / twice)
+    centred = np.subtract(x, mean, out=squares)
+    if not varies.all():
+        # The mean of a constant column can differ from it by rounding, which is no deviation.
+        centred[:, ~varies], deviation = 0.0, np.where(varies, deviation, 0.0)
     with np.errstate(divide="ignore"):
-        return standardised, np.log(deviations) + exponents * math.log(2.0)
+        logs = np.log(deviation) + exponent * math.log(2.0)
+    centred /= np.where(deviation > 0, deviation, 1.0)
+    return centred, logs
 
 
 def rank(x: Any) -> Any:

@@ -25,24 +25,6 @@ def scaled(values: Any, exponent: int) -> Any:
     return values * 2.0**half * 2.0 ** (exponent - half) if exponent else values
 
 
-def far_exponent(largest: float) -> int:
-    """By which power of two to divide numbers, so that their squares are within float64."""
-    exponent = math.frexp(largest)[1]
-    return exponent if abs(exponent) > 256 else 0
-
-
-def cutters(largest: float, n: int) -> tuple[float, float]:
-    """Numbers that cut summands, at most so large, into parts whose sums over n are exact.
-
-    Adding and subtracting the first rounds each to so few digits that no sum of them is rounded, in
-    whatever order; the second does so with what is left. What then is left is below 2^-60 of the
-    largest for a million summands, and in their mean too.
-    """
-    carry = math.frexp(float(n))[1] + 1
-    exponent = math.frexp(largest)[1] + carry
-    return math.ldexp(1.5, exponent), math.ldexp(1.5, exponent - 53 + carry)
-
-
 def limits(radius: np.ndarray, exponent: int, euclidean: bool) -> np.ndarray:
     """Radii for comparison with scaled distances, or with the squares of Euclidean ones."""
     with np.errstate(over="ignore"):  # what is beyond all numbers is infinitely far

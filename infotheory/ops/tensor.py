@@ -12,7 +12,6 @@ import torch
 from infotheory.ops import (
     MixtureLogSums,
     Neighbours,
-    ranges,
     tensor_gram,
     tensor_kernel_sums,
     tensor_mixture,
@@ -64,25 +63,20 @@ def column_ranges(x: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def standardise(x: Any) -> tuple[Any, np.ndarray]:
     x = torch.as_tensor(x).double()
-    lows, highs = x.aminmax(dim=0)
-    largest = torch.maximum(-lows, highs)
-    exponents = x.new_tensor([ranges.far_exponent(most) for most in largest.tolist()])
-    half = (exponents / 2).floor()
-    # in two steps, since 2**1074 is no double
-    x, largest = (torch.ldexp(torch.ldexp(each, -half), half - exponents) for each in (x, largest))
+    scale = x.abs().amax(dim=0)
+    _, exponent = torch.frexp(torch.where(scale > 0, scale, 1.0))
+    half = exponent // 2  # in two steps, since 2**1074 is no double
+    x = torch.ldexp(torch.ldexp(x, -half), half - exponent)
+    # Sums in sorted order do not depend on that of the rows, not in their last bit either; and
+    # with each value goes its mirror image, so that a change of sign changes nothing else.
+    ordered = x.sort(dim=0).values
+    mean, varies = (ordered + ordered.flip(0)).mean(dim=0) / 2, ordered[-1] > ordered[0]
     # The mean of a constant column can differ from it by rounding, which is no deviation.
-    centred = x - torch.where(lows < highs, _means(x, largest), x[0])
-    deviations = _means(centred.square(), 4 * largest.square()).sqrt()
-    standard = centred / torch.where(deviations > 0, deviations, 1.0)
-    return standard, (deviations.log() + exponents * math.log(2.0)).cpu().numpy()
-
-
-def _means(x: Any, largest: Any) -> Any:
-    """Means of columns whose entries are at most so large; the same for any order of the rows."""
-    cuts = [ranges.cutters(most, len(x)) for most in largest.tolist()]
-    coarse, fine = x.new_tensor(cuts).unbind(dim=1)
-    leading = (x + coarse) - coarse
-    return (leading.sum(dim=0) + (((x - leading) + fine) - fine).sum(dim=0)) / len(x)
+    centred = torch.where(varies, x - mean, 0.0)
+    squares = (ordered - mean).square()
+    deviation = torch.where(varies, ((squares + squares.flip(0)).mean(dim=0) / 2).sqrt(), 0.0)
+    logs = deviation.log() + exponent.double() * math.log(2.0)
+    return centred / torch.where(deviation > 0, deviation, 1.0), logs.cpu().numpy()
 
 
 def rank(x: Any) -> Any:
