@@ -286,8 +286,8 @@ class Engine(Protocol):
 
 
 @cache
-def _engine(name: str) -> Engine:
-    return cast(Engine, importlib.import_module(_ENGINES[name]))
+def _engine(name: str) -> Any:
+    return importlib.import_module(_ENGINES[name])
 
 
 def of(*arrays: Any) -> Engine:
@@ -295,7 +295,7 @@ def of(*arrays: Any) -> Engine:
     name = _forced.get() or ("torch" if any(map(checks.is_tensor, arrays)) else "cpu")
     engine = _engine(name)
     memory = _memory.get()
-    return engine if memory is None else cast(Engine, _Remembering(engine, memory))
+    return cast(Engine, engine if memory is None else _Remembering(engine, memory))
 
 
 @contextmanager

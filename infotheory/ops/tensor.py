@@ -1,4 +1,4 @@
-"""The torch engine: the same primitives for tensors on any device, without a GEMM in a distance."""
+"""The torch engine: the same primitives for tensors on any device, without TF32 in a distance."""
 
 from __future__ import annotations
 

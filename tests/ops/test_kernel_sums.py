@@ -227,6 +227,31 @@ def test_gradients_of_coincident_and_far_rows_are_finite():
     assert x.grad.flatten().tolist() == [5e3, 5e3, -5e3]
 
 
+@pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize("dimensions", [(1,), (30,), (3, 40)], ids=str)
+def test_exponents_by_products_are_those_by_differences(monkeypatch, rng, dimensions):
+    points, samples = draw(rng, 70, dimensions, 0.5), draw(rng, 61, dimensions, 0.5)
+    points[0][:2] = points[0][0]  # coincident rows
+    for far in (0.0, 100.0):  # a common offset is no reason for differences, a spread is
+        ours = [torch.tensor(part + far, requires_grad=True) for part in points]
+        theirs = [torch.tensor(part + far) for part in samples]
+        found = []
+        for devices in (set(), {"cpu"}):
+            monkeypatch.setattr(tensor_kernel_sums, "BY_PRODUCTS", devices)
+            alone = tensor_kernel_sums.kernel_row_sums(ours)
+            across = tensor_kernel_sums.kernel_row_sums(ours, theirs)
+            gradients = torch.autograd.grad((alone.sum() + across.square().sum()), ours)
+            found.append((alone, across, *gradients))
+        for plain, product in zip(*found, strict=True):
+            torch.testing.assert_close(product, plain, rtol=1e-12, atol=1e-12)
+            assert not torch.equal(product, plain)
+    monkeypatch.setattr(tensor_kernel_sums, "BY_PRODUCTS", {"cpu"})
+    ours[0] = ours[0].detach() * 1e3
+    spread = tensor_kernel_sums.kernel_row_sums(ours)
+    monkeypatch.setattr(tensor_kernel_sums, "BY_PRODUCTS", set())
+    assert torch.equal(spread[0], tensor_kernel_sums.kernel_row_sums(ours)[0])
+
+
 # ---- quantiles of distances ---------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ __all__ = ["alone", "blas_threads", "in_turns"]
 alone = threading.Lock()
 
 
-def in_turns(work: Callable[[int], None], jobs: int) -> None:
+def in_turns(work: Callable[[int], object], jobs: int) -> None:
     """Each job once, by whichever thread is free, with one thread in each product of matrices.
 
     Two threads in a product beside two of our own take ten times as long as one.
