@@ -24,7 +24,7 @@ import infotheory as it
 
 K = 3
 WORKERS = 2
-LIMIT = 12.0  # seconds
+LIMIT = 30.0  # seconds
 QUICK = 0.5  # seconds
 REST = 0.03  # seconds, in which the threads of the one before stop looking for more work
 LARGEST = 1_000_000  # numbers in x
