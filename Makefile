@@ -26,6 +26,7 @@ docs: .venv/.dev  ## the site, into docs/_build/html
 bench: .venv/.dev  ## errors on known truths, times beside other packages, into benchmarks/results
 	for page in accuracy rows mixture neighbours permutations kernels spectra transport; do \
 	  $(BIN)/python benchmarks/$$page.py | tee benchmarks/results/$$page.md || exit 1; done
+	$(BIN)/python benchmarks/spectra.py --huge | tail -n +2 | tee -a benchmarks/results/spectra.md
 
 clean:
 	rm -rf .venv build dist *.egg-info docs/_build docs/gallery

@@ -6,11 +6,14 @@ The layer is tanh of normal numbers; "repeated" has 1024 distinct rows among 409
 
 import argparse
 import itertools
+import resource
+import time
 
 import numba
 import numpy as np
 from machine import describe, medians
 
+import infotheory as it
 from infotheory.ops.kernels.rows import row_codes
 
 SAMPLES = 4096
@@ -86,6 +89,22 @@ def report(quick):
         taken = medians([row_codes, lambda x: np.unique(x, return_inverse=True)], 1, x)
         ours, theirs = taken.values()
         print(f"{name}: row_codes {ours / 1e3:.2f}, np.unique {theirs / 1e3:.2f}")
+    estimates(far[:, 0])
+
+
+def estimates(symbols):
+    """Seconds of each entropy, and how much more memory the process then has held at most."""
+    held = f"{len(symbols):.0e} symbols of 64 bits, {symbols.nbytes >> 20} MB"
+    print(f"\nEntropies of {held}; what the process held more than ever before\n")
+    print("| method | seconds | MB more | nats |\n|---|---|---|---|")
+    for method in ("plugin", "miller_madow", "grassberger", "chao_shen", "shrinkage", "jackknife"):
+        it.entropy(symbols[:1000] % 7, method=method)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        start = time.perf_counter()
+        found = it.entropy(symbols, method=method)
+        seconds = time.perf_counter() - start
+        more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        print(f"| {method} | {seconds:.2f} | {more >> 10} | {found:.6f} |")
 
 
 if __name__ == "__main__":
