@@ -219,12 +219,15 @@ class Engine(Protocol):
         reg: float,
         weights: np.ndarray | None = None,
         plan: Any | None = None,
+        *,
+        precision: str = "double",
     ) -> tuple[np.ndarray, np.ndarray]:
         """(n,) f_i = -reg ln sum_j exp((potential_j - C_ij) / reg), infinite where all C_ij are.
 
         C is a matrix, or a pair (x, y) of points whose squared distances are made on the way. With
         weights also (m,) the column sums of weights_i exp((f_i + potential_j - C_ij) / reg), terms
-        which go into the plan if there is one; the second answer is empty else.
+        which go into the plan if there is one; the second answer is empty else. "single" takes
+        what is between potentials and sums in float32, for points without a plan.
         """
 
     def plan_sums(

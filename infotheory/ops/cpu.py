@@ -239,8 +239,10 @@ def soft_minimum(
     reg: float,
     weights: np.ndarray | None = None,
     plan: Any | None = None,
+    *,
+    precision: str = "double",
 ) -> tuple[np.ndarray, np.ndarray]:
-    return transport.soft_minimum(source, potential, reg, weights, plan)
+    return transport.soft_minimum(source, potential, reg, weights, plan, precision=precision)
 
 
 @_leaving_torch_its_threads

@@ -207,8 +207,11 @@ def soft_minimum(
     reg: float,
     weights: np.ndarray | None = None,
     plan: Any | None = None,
+    *,
+    precision: str = "double",
 ) -> tuple[np.ndarray, np.ndarray]:
-    return tensor_transport.soft_minimum(_source(source), potential, reg, weights, plan)
+    source = _source(source)
+    return tensor_transport.soft_minimum(source, potential, reg, weights, plan, precision=precision)
 
 
 def plan_sums(

@@ -44,23 +44,28 @@ def soft_minimum(
     reg: float,
     weights: np.ndarray | None,
     plan: Tensor | None,
+    *,
+    precision: str = "double",
 ) -> tuple[np.ndarray, np.ndarray]:
     """As `ops.kernels.transport.soft_minimum`."""
     device = _device(source)
     folded = _vector(potential, device)
     minima = []
     columns = torch.zeros_like(folded)
+    if precision == "single" and isinstance(source, tuple) and plan is None:
+        x, y = source
+        source, folded = ((x - y.mean(dim=0)).float(), (y - y.mean(dim=0)).float()), folded.float()
     for band, costs in _tiles(source):
         terms = costs.sub(folded).mul_(-1 / reg)
         top = terms.amax(dim=1, keepdim=True)
         shift = torch.where(top.isfinite(), top, 0.0)
         terms.sub_(shift).exp_()
-        total = terms.sum(dim=1, keepdim=True)
+        total = terms.sum(dim=1, keepdim=True, dtype=torch.float64)
         minima.append((-reg * (shift + total.log())).squeeze(1))
         if weights is not None:
             share = _vector(weights[band], device)[:, None] / torch.where(total > 0, total, 1.0)
             terms.mul_(share)
-            columns += terms.sum(dim=0)
+            columns += terms.sum(dim=0, dtype=torch.float64)
         if plan is not None:
             plan[band] = terms
     found = torch.cat(minima).cpu().numpy()

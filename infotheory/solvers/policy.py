@@ -27,6 +27,9 @@ SOLVERS = ("auto", "sinkhorn", "newton", "newton_sparse", "dual")
 LARGEST_DENSE, FEW_SWEEPS = 1 << 28, 100
 #: Costs that span more regularisations than this are approached in stages.
 NEAR = 1000.0
+#: Sweeps in float32 end at an error of so much for each regularisation that the costs span: a few
+#: times what its rounding leaves.
+ROUGH = 2e-7
 #: Sweeps at a stage before the last, where there are no Newton steps.
 STAGE_SWEEPS = 3
 #: From potentials that are given and leave no larger error than this, a few Newton steps suffice.
@@ -98,6 +101,8 @@ def solve(
     state: State | None = None
     if streamed:
         few = FEW_SWEEPS if solver == "auto" and _fits(problem) else math.inf
+        rough = ROUGH * spread / reg
+        problem.rough = rough if tol < rough < CLOSE else 0.0
         state = relaxed_sweeps(problem, problem.state(start, reg), reg, tol, left(), few)
         if state.error <= tol or left() == 0:
             return state

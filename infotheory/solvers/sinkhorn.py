@@ -37,14 +37,21 @@ class Problem:
     """Where the plan or a kernel is kept; None where costs are made on the way."""
     held: State | None = None
     """The state whose plan is in the room."""
+    rough: float = 0.0
+    """Down to this error sweeps over points make their exponents in float32."""
     path: list[tuple[str, int]] = field(default_factory=list)
     """Which solver ran, with its iterations."""
+
+    @property
+    def precision(self) -> str:
+        """Of the exponents of sweeps over points."""
+        return "single" if self.rough else "double"
 
     def state(self, potential: np.ndarray, reg: float, *, plan: bool = False) -> State:
         """What a potential of the columns makes: exact rows, and the columns' sums."""
         folded = potential + reg * np.log(self.b)
         minima, columns = self.engine.soft_minimum(
-            self.source, folded, reg, self.a, plan=self.room if plan else None
+            self.source, folded, reg, self.a, self.room if plan else None, precision=self.precision
         )
         found = State(potential, minima, columns, float(np.abs(columns - self.b).sum()))
         if plan and self.room is not None:
@@ -183,17 +190,26 @@ def relaxed_sweeps(
     Plain ones make the costs once, those that are relaxed twice. `affordable` as for `scalings`.
     """
     relaxation, done = _Relaxation(), 0
-    while state.error > tol and done < most:
-        if relaxation.value == 1.0:
+    while done < most:
+        goal = problem.rough or tol
+        if state.error <= goal:
+            if not problem.rough:
+                break
+            problem.rough = 0.0
+            state = problem.state(state.potential, reg)
+        elif relaxation.value == 1.0:
             state, done = sweep(problem, state, reg), done + 1
             if done % LOOK == 0:
                 relaxation.look(state.error, LOOK)
         else:
             room = min(most - done, 2 * affordable)
-            state, count = _both_relaxed(problem, state, reg, tol, room, relaxation, affordable)
+            state, count = _both_relaxed(problem, state, reg, goal, room, relaxation, affordable)
             done += count
         if _predicted(relaxation, state.error, tol) > affordable or done > 2 * affordable:
             break
+    if problem.rough:
+        problem.rough = 0.0
+        state = problem.state(state.potential, reg)
     problem.note("sinkhorn", done)
     return state
 
@@ -208,16 +224,16 @@ def _both_relaxed(
     affordable: float,
 ) -> tuple[State, int]:
     """Sweeps that move both potentials beyond what they would be, as long as that goes well."""
-    engine, across = problem.engine, transposed(problem.source)
+    engine, across, precision = problem.engine, transposed(problem.source), problem.precision
     log_a, log_b = reg * np.log(problem.a), reg * np.log(problem.b)
     f, g = state.minima.copy(), state.potential.copy()
     done = 0
     while done < most:
         done += 1
-        wanted, _ = engine.soft_minimum(problem.source, g + log_b, reg)
+        wanted, _ = engine.soft_minimum(problem.source, g + log_b, reg, precision=precision)
         error = _lacking(problem.a, f - wanted, reg)
         f += relaxation.value * (wanted - f)
-        wanted, _ = engine.soft_minimum(across, f + log_a, reg)
+        wanted, _ = engine.soft_minimum(across, f + log_a, reg, precision=precision)
         error += _lacking(problem.b, g - wanted, reg)
         g += relaxation.value * (wanted - g)
         if done % LOOK == 0:

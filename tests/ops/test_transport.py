@@ -63,6 +63,26 @@ def test_soft_minimum_is_the_definition(draw, shape, points):
     close(as_numpy(room), plan)
 
 
+@SHAPES
+@pytest.mark.usefixtures("engine")
+def test_rough_soft_minimum_is_the_definition_to_the_digits_of_float32(draw, shape):
+    x, y, cost, g, weights = draw(shape)
+    far, reg = 1e3, 0.5  # what is common to both clouds takes no digits
+    exponents = (g - cost) / reg
+    minima, columns = engine_of(x).soft_minimum(
+        (x + far, y + far), g, reg, weights, precision="single"
+    )
+    wanted = -reg * logsumexp(exponents, axis=1)
+    digits = 3e-7 * np.abs(exponents).max()
+    np.testing.assert_allclose(minima, wanted, rtol=0, atol=digits * reg)
+    plan = weights[:, None] * np.exp((wanted[:, None] + g - cost) / reg)
+    np.testing.assert_allclose(columns, plan.sum(axis=0), rtol=4 * digits, atol=1e-30)
+    without, none = engine_of(x).soft_minimum((x + far, y + far), g, reg, precision="single")
+    assert np.array_equal(without, minima)
+    assert none.size == 0
+    assert not np.array_equal(minima, engine_of(x).soft_minimum((x + far, y + far), g, reg)[0])
+
+
 @pytest.mark.usefixtures("engine")
 def test_forbidden_rows_have_no_minimum(draw):
     _, _, cost, g, weights = draw((5, 4, 1))

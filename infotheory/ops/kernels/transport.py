@@ -23,6 +23,7 @@ from infotheory.ops.kernels.plans import (
     scaling_step,
     sparse_plan,
 )
+from infotheory.ops.kernels.transport_single import single_minima
 
 __all__ = [
     "plan_gram",
@@ -57,6 +58,8 @@ def soft_minimum(
     reg: float,
     weights: np.ndarray | None = None,
     plan: np.ndarray | None = None,
+    *,
+    precision: str = "double",
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""The soft minimum of each row of costs, and the columns of the plan that it makes.
 
@@ -74,6 +77,9 @@ def soft_minimum(
         w; without them the sums of columns are empty.
     plan : array, shape (n, m), optional
         Room for the terms of those sums.
+    precision : {"double", "single"}
+        "single" takes distances of points and exponentials in float32, where no plan is wanted:
+        rough, and faster.
 
     Returns
     -------
@@ -85,6 +91,9 @@ def soft_minimum(
     -----
     Cost: O(n m) exponentials, and O(n m d) for points; O(n + m) memory.
     """
+    if precision == "single" and isinstance(source, tuple) and plan is None:
+        x, y = source
+        return single_minima(x, y, potential, reg, weights)
     cost, x, y = _parts(source)
     n = len(cost) if cost.size else len(x)
     m = len(potential)
