@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 from dataclasses import replace
@@ -90,7 +91,7 @@ def wasserstein_mutual_information(
         Adds ``diagnostics["correlation"]``: the value over the root of the product of those of x
         with itself and of y with itself. It takes three times as long.
     rng : int or numpy.random.Generator
-        Where the order of the samples, and the directions, come from.
+        Where the order of the samples, together with their ranks, and the directions come from.
 
     Returns
     -------
@@ -140,10 +141,12 @@ def wasserstein_mutual_information(
         )
     if solver == "sliced" and metric == "l1":
         raise ValueError("metric must be 'l2' for solver='sliced'; got 'l1'.")
-    standard = [ops.of(part).standardise(part)[0] for part in (x, y)]
-    order = _any_order(*standard)[draw.permutation(n)]
-    x, y = (part[order] for part in (standard if scale else (x, y)))
-    options = _Options(solver, metric, reg, shifts, slices, int(draw.integers(2**63)))
+    seeds = [int(seed) for seed in draw.integers(2**63, size=2)]
+    order = _drawn_order(x, y, seeds[0])
+    if scale:
+        x, y = (ops.of(part).standardise(part)[0] for part in (x, y))
+    x, y = x[order], y[order]
+    options = _Options(solver, metric, reg, shifts, slices, seeds[1])
     found = _dependence(x, y, options)
     if not normalised:
         return found
@@ -297,10 +300,27 @@ def _beside(x: Any, y: Any) -> Any:
     return joined.contiguous() if checks.is_tensor(joined) else np.ascontiguousarray(joined)
 
 
-def _any_order(x: Any, y: Any) -> np.ndarray:
-    """An order of the samples that follows from their values, and treats x and y alike."""
-    x, y = on_the_cpu(x), on_the_cpu(y)
-    key = (x * x).sum(axis=1) + (y * y).sum(axis=1)
-    if len(np.unique(key)) == len(key):
-        return np.argsort(key)
-    return np.lexsort((*y.T, *x.T, key))
+def _drawn_order(x: Any, y: Any, seed: int) -> np.ndarray:
+    """An order drawn for this set of pairs, which arrive in any order, x and y in either place.
+
+    The same rearrangement of all sorted samples would favour some shifts: sorting tells of the
+    pairing, and after it neighbours are alike. So what is drawn follows from the pairs as well as
+    from the seed. Of the values only ranks are used, which no unit and no rounding changes.
+    """
+    ranks = [_ranks(on_the_cpu(part)) for part in (x, y)]
+    found = []
+    for sides in (ranks, ranks[::-1]):
+        rows = np.concatenate(sides, axis=1)
+        order = np.lexsort(rows.T)
+        found.append((hashlib.sha256(rows[order].tobytes()).digest(), order))
+    digest, order = min(found, key=lambda each: each[0])
+    draw = np.random.default_rng([seed, int.from_bytes(digest, "little")])
+    return order[draw.permutation(len(order))]
+
+
+def _ranks(x: np.ndarray) -> np.ndarray:
+    """Which of its column's distinct values each one is; the bytes are those of any machine."""
+    ranks = np.empty(x.shape, dtype="<i8")
+    for column, values in zip(ranks.T, x.T, strict=True):
+        column[:] = np.unique(values, return_inverse=True)[1]
+    return ranks
