@@ -30,6 +30,12 @@ from infotheory.solvers.unbalanced import Penalised, solve_penalised
 
 __all__ = ["UnbalancedTransport", "unbalanced_sinkhorn"]
 
+#: The part of the value that the price of the marginals' errors may be, and the error below which
+#: only rounding is left.
+VALUE_ERROR, LEAST_ERROR = 1e-6, 1e-13
+#: Logarithm of the marginals below which sums of them lose their digits, or vanish.
+SMALL_MASS = -500.0
+
 
 @dataclass(frozen=True, eq=False)
 class UnbalancedTransport:
@@ -43,7 +49,7 @@ class UnbalancedTransport:
         What the plan makes smallest: cost, reg KL(P, a b') and penalty times both KL divergences
         of its marginals from the weights. No plan can do better than `lower`.
     lower : float
-        The dual value at the potentials.
+        The dual value at the potentials, less what rounding can do to it.
     mass : float
         The mass that is moved.
     potentials : tuple of arrays, shapes (n,) and (m,)
@@ -54,7 +60,7 @@ class UnbalancedTransport:
         for, a exp(-f / penalty) and b exp(-g / penalty), relative to the mass.
     iterations : int
     converged : bool
-        Whether the marginal error is within the tolerance.
+        Whether the marginal error is within the tolerance, and its price a small part of the value.
     n, m : int
         Points on either side.
     params : Mapping
@@ -159,7 +165,9 @@ def unbalanced_sinkhorn(
     reg : float
         The regularisation epsilon, in units of the cost.
     penalty : float
-        The price rho of mass that is missing or added; large values keep the weights.
+        The price rho of mass that is missing or added; large values keep the weights. Rounding
+        of the weights alone has a price of its own from about 1e20 times reg; see
+        :func:`infotheory.sinkhorn`.
     reg_scale : {None, "mean"}
         "mean": reg and penalty are multiplied by the mean cost.
     tol : float
@@ -198,6 +206,8 @@ def unbalanced_sinkhorn(
     most = checks.integer(max_iterations, "max_iterations", low=1)
     checks.choice(reg_scale, "reg_scale", (None, "mean"))
     source = checked(x, y, cost)
+    if not isinstance(source, tuple) and source.ndim != 2:
+        raise ValueError(f"cost must have shape (n, m); got {tuple(source.shape)}.")
     n, m = shape_of(source)
     a, b = weights_of(a, n, "a"), weights_of(b, m, "b")
     if reg_scale == "mean":
@@ -207,15 +217,26 @@ def unbalanced_sinkhorn(
     source = _owned(source, *((x, y) if cost is None else (cost,)))
     found = _solved(source, a, b, params | {"max_iterations": most})
     if not found.converged:
-        warnings.warn(
-            f"unbalanced_sinkhorn: marginals are {found.marginal_error:.2g} from those asked for "
-            f"after {found.iterations} iterations, where {tol:.2g} was asked for; the best value "
-            f"is between {found.lower:.6g} and {found.value:.6g}. Choose a larger reg"
-            f"{', or more iterations' if found.iterations >= most else ' or tol'}.",
-            InfotheoryWarning,
-            stacklevel=outside(),
-        )
+        warnings.warn(_doubt(found, most), InfotheoryWarning, stacklevel=outside())
     return found
+
+
+def _doubt(found: UnbalancedTransport, most: int) -> str:
+    """What is wrong with a result, and what to do about it."""
+    tol = found.params["tol"]
+    between = f"the best value is between {found.lower:.6g} and {found.value:.6g}"
+    if found.marginal_error <= tol:
+        return (
+            f"unbalanced_sinkhorn: at a penalty of {found.params['penalty']:.2g} what is left of "
+            f"the marginals' errors, {found.marginal_error:.2g} of the mass, has a price; "
+            f"{between}. Choose a smaller penalty or tol, or infotheory.sinkhorn, which keeps the "
+            f"weights."
+        )
+    return (
+        f"unbalanced_sinkhorn: marginals are {found.marginal_error:.2g} from those asked for "
+        f"after {found.iterations} iterations, where {tol:.2g} was asked for; {between}. Choose a "
+        f"larger reg{', or more iterations' if found.iterations >= most else ' or tol'}."
+    )
 
 
 def _solved(
@@ -239,7 +260,9 @@ def _solved(
             params["max_iterations"],
         )
         low, high, _ = finite_range(inner)
-        first, second, done = solve_penalised(problem, high - low, tol / 2)
+        # A high price makes little of an error: rho / 2 times its square is added to the value.
+        dear = max(math.sqrt(VALUE_ERROR * reg / rho), LEAST_ERROR)
+        first, second, done = solve_penalised(problem, high - low, min(tol / 2, dear))
         f[rows], g[columns] = (second, first) if swapped else (first, second)
     damping = rho / (rho + reg)
     engine = ops.of(*arrays_of(source))
@@ -275,17 +298,29 @@ def _described(
     reg, rho = params["reg"], params["penalty"]
     (a, b), (f, g) = weights, potentials
     above, beside = _folded(f, a, reg), _folded(g, b, reg)
-    rows, columns, cost = ops.of(*arrays_of(source)).plan_sums(source, above, beside, reg)
+    asked = _asked(f, a, rho), _asked(g, b, rho)
+    unit = max(float(each.max()) for each in asked)
+    # A mass below the range of float64 has an error of its own, if it is taken in another unit.
+    unit = unit if -math.inf < unit < SMALL_MASS else 0.0
+    rows, columns, cost = ops.of(*arrays_of(source)).plan_sums(
+        source, above - reg * unit, beside, reg
+    )
+    error = sum(
+        float(np.abs(found - np.exp(logs - unit)).sum())
+        for found, logs in zip((rows, columns), asked, strict=True)
+    )
+    error /= float(rows.sum()) or 1.0
+    rows, columns, cost = rows * math.exp(unit), columns * math.exp(unit), cost * math.exp(unit)
     mass, product = float(rows.sum()), float(a.sum() * b.sum())
     # What the potentials ask for, less the weights; they are infinite where nothing is moved.
-    excess = a * np.expm1(-f / rho), b * np.expm1(-g / rho)
-    wanted = a + excess[0], b + excess[1]
-    error = float(np.abs(rows - wanted[0]).sum() + np.abs(columns - wanted[1]).sum())
-    error /= mass or 1.0
+    excess = _excess(f, a, asked[0], rho), _excess(g, b, asked[1], rho)
     kept_f, kept_g = np.where(rows > 0, f, 0.0), np.where(columns > 0, g, 0.0)
     entropy = float(kept_f @ rows + kept_g @ columns) - cost - reg * (mass - product)
     value = cost + entropy + rho * (_divergence(rows, a) + _divergence(columns, b))
     lower = reg * (product - mass) - rho * float(excess[0].sum() + excess[1].sum())
+    # What rounding can do to it, as to that of a plan that keeps its weights.
+    sizes = np.abs(kept_f) @ rows + np.abs(kept_g) @ columns + reg * (mass + product)
+    lower -= 4e-15 * float(sizes + rho * sum(np.abs(each).sum() for each in excess))
     return UnbalancedTransport(
         cost=cost,
         value=value,
@@ -294,13 +329,35 @@ def _described(
         potentials=potentials,
         marginal_error=error,
         iterations=done,
-        converged=error <= params["tol"],
+        converged=error <= params["tol"] and not _dear(value, lower, reg * mass, params["tol"]),
         n=len(a),
         m=len(b),
         params=MappingProxyType(params),
         _source=source,
         _weights=weights,
     )
+
+
+def _asked(potential: np.ndarray, weights: np.ndarray, rho: float) -> np.ndarray:
+    """The logarithms of the marginals that a potential asks for, w exp(-f / rho)."""
+    out = np.full(len(weights), -np.inf)
+    kept = weights > 0
+    out[kept] = np.log(weights[kept]) - potential[kept] / rho
+    return out
+
+
+def _excess(
+    potential: np.ndarray, weights: np.ndarray, asked: np.ndarray, rho: float
+) -> np.ndarray:
+    """Those marginals less the weights, with all digits where they differ by little."""
+    change = -potential / rho
+    near = weights * np.expm1(np.minimum(change, 1.0))
+    return np.where(change < 1, near, np.exp(asked) - weights)
+
+
+def _dear(value: float, lower: float, least: float, tol: float) -> bool:
+    """Whether the price of what is left of the errors is more than a small part of the value."""
+    return value - lower > max(tol, VALUE_ERROR) * max(abs(lower), least)
 
 
 def _folded(potential: np.ndarray, weights: np.ndarray, reg: float) -> np.ndarray:

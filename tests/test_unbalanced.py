@@ -9,6 +9,7 @@ import pickle
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
 
 import infotheory as it
 from infotheory.ops import ranges
@@ -147,6 +148,91 @@ def test_nothing_at_all_can_be_moved(engine):
     assert found.lower == pytest.approx(found.value, rel=1e-12)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_point_without_weight_far_away_changes_nothing(engine):
+    x = np.array([[0.0, 0], [30, 0]])
+    options = {"b": [0.5, 0.5], "reg": 0.1, "penalty": 1.0}
+    found = it.unbalanced_sinkhorn(x, x, a=[1.0, 0.0], **options)
+    without = it.unbalanced_sinkhorn(x[:1], x, a=[1.0], **options)
+    swapped = it.unbalanced_sinkhorn(x, x, a=[0.5, 0.5], b=[1.0, 0.0], reg=0.1, penalty=1.0)
+    assert found.converged
+    for other in (without, swapped):
+        for name in ("lower", "value", "mass"):
+            assert getattr(found, name) == pytest.approx(getattr(other, name), rel=1e-14)
+        assert found.marginal_error == pytest.approx(other.marginal_error, abs=1e-14)
+
+
+def in_logarithms(cost, reg, penalty):
+    """Log of the mass of plain scalings of uniform weights, of any size."""
+    n, m = cost.shape
+    g, damping = np.zeros(m), penalty / (penalty + reg)
+    for _ in range(400):
+        f = -damping * reg * logsumexp((g - cost) / reg - math.log(m), axis=1)
+        g = -damping * reg * logsumexp((f[:, None] - cost) / reg - math.log(n), axis=0)
+    return logsumexp((f[:, None] + g - cost) / reg - math.log(n * m))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("apart", [8.0, 20.0, 100.0])
+def test_clouds_many_penalties_apart(engine, apart, streamed, monkeypatch):
+    if streamed:
+        monkeypatch.setattr(solver, "LARGEST_DENSE", 1)
+    x, y = np.random.default_rng(0).normal(size=(2, 40, 2))
+    found = it.unbalanced_sinkhorn(x, y + apart, reg=0.1, penalty=1.0)
+    assert found.converged
+    assert found.marginal_error <= 1e-9
+    expected = in_logarithms(squares(x, y + apart), 0.1, 1.0)
+    assert found.mass == pytest.approx(math.exp(expected), rel=1e-7)
+    # the rest of the error, where the mass is below all numbers, is that of the potentials
+    asked = logsumexp(-found.potentials[0] / 1.0 - math.log(40))
+    assert asked == pytest.approx(expected, abs=1e-7)
+    assert found.value == pytest.approx(2.1, rel=1e-9)
+    assert found.lower == pytest.approx(2.1, rel=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_dear_cell(engine):
+    found = it.unbalanced_sinkhorn(cost=[[60.0]], reg=0.1, penalty=1.0)
+    assert found.mass == pytest.approx(math.exp(-60 / 2.1), rel=1e-12)
+    assert found.marginal_error < 1e-12
+    assert found.converged
+
+
+@pytest.mark.parametrize("penalty", [1e3, 4e3, 7e3, 1e4, 1e6])
+def test_no_plan_does_better_than_the_lower_bound(engine, penalty):
+    for seed in range(10):
+        x, y = np.random.default_rng(seed).normal(size=(2, 30, 2))
+        found = it.unbalanced_sinkhorn(x, y, reg=0.1, penalty=penalty)
+        assert found.lower < found.value
+        # more than a few roundings of both
+        assert found.value - found.lower > 2e-15
+        # with the digits that a large penalty takes from differences of marginals
+        plan, cost, weights = (
+            np.asarray(each, np.longdouble)
+            for each in (found.plan, squares(x, y), np.full(30, 1 / 30))
+        )
+        exact = objective(plan, cost, weights, weights, 0.1, 0.0)
+        for axis in (0, 1):
+            change = (plan.sum(axis) - weights) / weights
+            exact += penalty * (weights * ((1 + change) * np.log1p(change) - change)).sum()
+        assert found.lower <= exact
+
+
+def test_a_penalty_without_bounds(engine, rng):
+    """The weights are kept as well as float64 can; where rounding still has a price it says so."""
+    x, y = rng.standard_normal((2, 40, 2))
+    balanced = it.sinkhorn(x, y, reg=0.1).value
+    for penalty in (1e8, 1e12, 1e16, 1e18):
+        found = it.unbalanced_sinkhorn(x, y, reg=0.1, penalty=penalty)
+        assert found.converged
+        assert found.value == pytest.approx(balanced, rel=2e-6)
+    with pytest.warns(it.InfotheoryWarning, match="has a price; .* or infotheory.sinkhorn"):
+        found = it.unbalanced_sinkhorn(x, y, reg=0.1, penalty=1e300)
+    assert not found.converged
+    assert found.lower == pytest.approx(balanced, rel=1e-6)
+
+
 @pytest.mark.parametrize("reg", [1e-2, 1e-3, 1e-4])
 @pytest.mark.parametrize("penalty", [0.1, 1.0, 100.0, 1e4])
 def test_any_regularisation_and_penalty(engine, rng, reg, penalty):
@@ -246,9 +332,14 @@ def test_what_did_not_converge_says_so(rng):
         ({"a": np.ones(5)}, ValueError, r"^a must have 12 weights"),
         ({"reg_scale": "max"}, ValueError, r"^reg_scale must be"),
         ({"cost": np.ones((3, 3))}, ValueError, r"^cost must be None"),
+        (
+            {"cost": np.ones((2, 3, 3)), "x": None, "y": None},
+            ValueError,
+            r"^cost must have shape \(n, m\); got \(2, 3, 3\)",
+        ),
     ],
 )
 def test_bad_input(rng, options, error, message):
     x, y, _, _ = draw(rng)
     with pytest.raises(error, match=message):
-        it.unbalanced_sinkhorn(x, y, **({"reg": 0.1, "penalty": 1.0} | options))
+        it.unbalanced_sinkhorn(**({"x": x, "y": y, "reg": 0.1, "penalty": 1.0} | options))

@@ -69,29 +69,37 @@ class Penalised:
         constant = rho / (1 + damping) * (masses[0] - masses[1])
         potential, minima = potential + constant, minima - constant
         f = damping * minima
-        rows, wanted = a * np.exp(-f / rho), b * np.exp(-potential / rho)
+        # In units of the largest, or a small mass is left without digits, or none.
+        logs = np.log(a) - f / rho
+        unit = float(logs.max())
+        rows, wanted = np.exp(logs - unit), np.exp(np.log(b) - potential / rho - unit)
         if self.room is None:
             if self.across is None:
                 self.across = transposed(self.source)
             others, _ = self.engine.soft_minimum(self.across, f + reg * np.log(a), reg)
-            columns = b * np.exp((potential - others) / reg)
+            columns = np.exp(np.log(b) + (potential - others) / reg - unit)
         else:
             columns = self.engine.plan_product(self.room, np.ones(len(b)), rows)
             with np.errstate(divide="ignore"):
-                others = potential - reg * np.log(columns / b)
+                others = potential - reg * (np.log(columns / b) + unit)
         error = float(np.abs(columns - wanted).sum() / rows.sum())
         return _State(f, potential, others, rows, columns, wanted, error)
 
-    def dual(self, state: _State, reg: float) -> float:
-        """The dual value, but for a constant; rows are best, so that their mass is the plan's."""
+    def rise(self, before: _State, after: _State, reg: float) -> float:
+        """By how much the dual value is larger after, in the units of what was before.
+
+        Rows are best, so that their mass is the plan's. Differences are taken of every potential,
+        since the dual itself is nearly a constant where little is moved or nothing left behind.
+        """
         rho = self.penalty
-        lost = self.a @ np.expm1(-state.f / rho) + self.b @ np.expm1(-state.g / rho)
-        return -float(rho * lost + reg * state.rows.sum())
+        less = -float(before.rows @ np.expm1((before.f - after.f) / rho))
+        lost = -float(before.wanted @ np.expm1((before.g - after.g) / rho))
+        return rho * (less + lost) + reg * less
 
 
 @dataclass
 class _State:
-    """Both potentials, f being the best for g, and the marginals that they make."""
+    """Both potentials, f being the best for g, and the marginals that they make, but for a unit."""
 
     f: np.ndarray
     g: np.ndarray
@@ -209,7 +217,6 @@ def _search(
     problem: Penalised, state: _State, reg: float, step: np.ndarray
 ) -> tuple[_State, float] | None:
     """The first length at which the dual rises as it should, or the error falls."""
-    before = problem.dual(state, reg)
     rounding = 1e-14 * float(np.abs(state.f) @ state.rows + np.abs(state.g) @ state.wanted)
     predicted = reg * float((state.wanted - state.columns) @ step)
     size = 1.0
@@ -218,7 +225,7 @@ def _search(
     while size >= least:
         with np.errstate(over="ignore", invalid="ignore"):  # too long a step is refused below
             trial = problem.state(state.g + reg * size * step, reg)
-            rise = problem.dual(trial, reg) - before
+            rise = problem.rise(state, trial, reg)
         enough = rise >= 1e-2 * size * predicted and rise > rounding
         if enough or (trial.error < 0.9 * state.error and rise >= -rounding):
             return trial, size
