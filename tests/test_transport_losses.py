@@ -138,6 +138,18 @@ def test_a_descent_reaches_the_other_batch():
     assert it.divergence(x.detach(), X[:10], method="wasserstein").value < 0.05
 
 
+def test_a_second_differentiation_is_an_error():
+    """And not a penalty that is silently missing from another loss."""
+    x = X.clone().requires_grad_()
+    found = losses.sinkhorn_divergence(x, Y)
+    (plain,) = torch.autograd.grad(found, x, retain_graph=True)
+    (slope,) = torch.autograd.grad(found, x, create_graph=True)
+    assert slope.requires_grad
+    torch.testing.assert_close(slope.detach(), plain, rtol=0, atol=0)
+    with pytest.raises(RuntimeError, match="sinkhorn_divergence cannot be differentiated again"):
+        (x.square().sum() + slope.square().sum()).backward()
+
+
 def test_what_cannot_be_asked():
     with pytest.raises(TypeError, match="x must be a torch tensor"):
         losses.sinkhorn_divergence(X.numpy(), Y)
