@@ -62,7 +62,8 @@ def sinkhorn_divergence(
     -----
     The gradient is that at the best plans, through the costs alone: no graph holds an iteration or
     a matrix of pairs. It is as exact as the plans, within about tol. A warning says where they did
-    not converge. Second derivatives are not offered: a RuntimeError says so. Cost: as :func:`infotheory.sinkhorn_divergence`.
+    not converge. Second derivatives are not offered: a RuntimeError says so. Cost: as
+    :func:`infotheory.sinkhorn_divergence`.
 
     References
     ----------
