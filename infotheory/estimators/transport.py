@@ -28,6 +28,11 @@ _STARTS = 4
 #: Steps of that search at most, and the length of a step at which it ends.
 _CLIMB = 200
 _SHORTEST = 1e-12
+#: Mean powers of distances, the largest being about 1, below which digits leave the range of
+#: float64; below which differences lose them; and the power that no plan uses if it can.
+_SMALL_COST, _LOST_COST, _DEAR = 1e-200, 1e-12, 1e9
+#: Shares of the mass that only rounding of the weights moves.
+_ROUNDED_SHARE = 1e-14
 
 
 @estimator(
@@ -95,17 +100,22 @@ def wasserstein_divergence(
     order = _at_least_one(order)
     weights = None if a is None and b is None else _shares(a, b, len(x), len(y))
     x, y, exponent = in_common_units(x, y)
+    unit = 1.0
     if x.shape[1] == 1:
         if weights is None:
-            total = float(ops.of(x, y).sliced_costs(x, y, np.ones((1, 1)), order)[0])
+            costs, unit = _costs_on_lines(x, y, np.ones((1, 1)), order)
+            total = float(costs[0])
         else:
-            total = _merged_cost(on_the_cpu(x)[:, 0], on_the_cpu(y)[:, 0], *weights, order)
+            places = on_the_cpu(x)[:, 0], on_the_cpu(y)[:, 0]
+            total, unit = _powers_of(*_merged(*places, *weights), order)
         path = "sorted"
     elif weights is None and len(x) == len(y):
-        total, path = assigned_cost(_distances(x, y, order)), "assignment"
+        total, unit = _assigned_power(_squares(x, y, 2), order)
+        path = "assignment"
     else:
-        total, path = _programmed_cost(_distances(x, y, order, 3), weights), "linear_program"
-    value = math.ldexp(total ** (1 / order), exponent)
+        total, unit = _programmed_power(_squares(x, y, 4), order, weights)
+        path = "linear_program"
+    value = math.ldexp(unit * total ** (1 / order), exponent)
     kept = dict(zip("ab", map(_read_only, (a, b), weights or (None, None)), strict=True))
     return Estimate(value, params={"order": order, **kept}, diagnostics={"path": path})
 
@@ -188,11 +198,12 @@ def sliced_wasserstein_divergence(
     directions = orthogonal_directions(x.shape[1], slices, checks.generator(rng))
     x, y, exponent = in_common_units(x, y)
     engine = ops.of(x, y)
-    costs = engine.sliced_costs(x, y, directions, order)
+    costs, unit = _costs_on_lines(x, y, directions, order)
     noted: dict[str, Any]
     if maximum:
         starts = directions[np.argsort(-costs, kind="stable")[:_STARTS]]
-        climbed = [_climb(engine, x, y, start, order) for start in starts]
+        points = x / unit, y / unit
+        climbed = [_climb(engine, *points, start, order) for start in starts]
         total, direction = max(climbed, key=lambda found: found[0])
         noted = {"direction": [float(part) for part in direction]}
     else:
@@ -201,9 +212,9 @@ def sliced_wasserstein_divergence(
         if error is not None:
             # the derivative of the root
             error *= total ** (1 / order - 1) / order if total > 0 else 0.0
-            error = math.ldexp(error, exponent)
+            error = math.ldexp(unit * error, exponent)
         noted = {"slice_error": error}
-    value = math.ldexp(total ** (1 / order), exponent)
+    value = math.ldexp(unit * total ** (1 / order), exponent)
     return Estimate(value, params={"order": order}, diagnostics=noted)
 
 
@@ -267,8 +278,40 @@ def _read_only(given: Any, weights: np.ndarray | None) -> np.ndarray | None:
     return weights
 
 
-def _merged_cost(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray, order: float) -> float:
-    """W_p^p of weighted samples on a line: the gaps of quantiles, by merging both distributions."""
+def _costs_on_lines(
+    x: Any, y: Any, directions: np.ndarray, order: float
+) -> tuple[np.ndarray, float]:
+    """W_p^p along each direction, of points in a unit, which comes second: usually 1."""
+    engine = ops.of(x, y)
+    costs = engine.sliced_costs(x, y, directions, order)
+    if costs.max() >= _SMALL_COST:
+        return costs, 1.0
+    first, second = on_the_cpu(x), on_the_cpu(y)
+    even = np.full(len(x), 1 / len(x)), np.full(len(y), 1 / len(y))
+    largest = 0.0
+    for along in directions:
+        shares, gaps = _merged(first @ along, second @ along, *even)
+        largest = max(largest, float(gaps[shares > _ROUNDED_SHARE].max()))
+    if largest == 0:
+        return costs, 1.0
+    unit = largest * _SMALL_COST ** (-0.25 / order)  # room for what a search still finds
+    return engine.sliced_costs(x / unit, y / unit, directions, order), unit
+
+
+def _powers_of(shares: np.ndarray, gaps: np.ndarray, order: float) -> tuple[float, float]:
+    """The mean of gaps to a power, in a unit, which comes second: usually 1."""
+    total = float((shares * gaps**order).sum())
+    moved = shares > _ROUNDED_SHARE
+    largest = float(gaps[moved].max())
+    if total >= _SMALL_COST or largest == 0:
+        return total, 1.0
+    return float(shares[moved] @ (gaps[moved] / largest) ** order), largest
+
+
+def _merged(
+    x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of the mass, and gaps of quantiles over which they move, by merging both on a line."""
     sides = []
     for points, weights in ((x, a), (y, b)):
         kept = np.flatnonzero(weights)
@@ -282,21 +325,76 @@ def _merged_cost(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray, ord
         np.minimum(np.searchsorted(up_to, starts, side="right"), len(up_to) - 1)
         for up_to in (up_to_x, up_to_y)
     )
-    return float(((ends - starts) * np.abs(x[rows] - y[columns]) ** order).sum())
+    return ends - starts, np.abs(x[rows] - y[columns])
 
 
-def _distances(x: Any, y: Any, order: float, matrices: int = 1) -> np.ndarray:
-    """(n, m) distances to a power."""
+def _squares(x: Any, y: Any, matrices: int) -> np.ndarray:
+    """(n, m) squared distances."""
     from scipy.spatial.distance import cdist
 
     refuse_pairs(len(x), len(y), matrices)
     squares: np.ndarray = cdist(on_the_cpu(x), on_the_cpu(y), "sqeuclidean")
-    return squares if order == 2 else squares ** (order / 2)
+    return squares
+
+
+def _assigned_power(squares: np.ndarray, order: float) -> tuple[float, float]:
+    """The least mean of distances to a power, one by one, in a unit, which comes second.
+
+    Where all that are paired vanish beside the largest distance, or nearly so, it is done again
+    in units of the largest that is paired, without pairs that alone cost more than all of these.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    costs = squares if order == 2 else squares ** (order / 2)
+    paired = linear_sum_assignment(costs)
+    total, unit = math.fsum(costs[paired]) / len(squares), 1.0
+    if total >= _LOST_COST:
+        return total, unit
+    least = math.inf
+    while (largest := float(squares[paired].max())) > 0:
+        costs = _in_unit(squares, largest, order)
+        sum_of_it = math.fsum(costs[paired])
+        total, unit = sum_of_it / len(squares), math.sqrt(largest)
+        distance = unit * total ** (1 / order)
+        if not distance < least * (1 - 1e-14):
+            break
+        least = distance
+        costs[costs > 2 * sum_of_it] = math.inf
+        paired = linear_sum_assignment(costs)
+    return total, unit
+
+
+def _programmed_power(
+    squares: np.ndarray, order: float, weights: tuple[np.ndarray, np.ndarray] | None
+) -> tuple[float, float]:
+    """The same for weights or unequal numbers."""
+    costs = squares if order == 2 else squares ** (order / 2)
+    (total, plan), unit = _programmed_cost(costs, weights), 1.0
+    if total >= _LOST_COST:
+        return total, unit
+    least = math.inf
+    while (largest := float(squares[moved := plan > _ROUNDED_SHARE].max())) > 0:
+        costs = _in_unit(squares, largest, order)
+        again = float(plan[moved] @ costs[moved])
+        distance = math.sqrt(largest) * again ** (1 / order)
+        if not distance < least * (1 - 1e-14):
+            break
+        total, unit, least = again, math.sqrt(largest), distance
+        # Nothing is forbidden here, but what is as dear as that is not used.
+        plan = _programmed_cost(np.minimum(costs, _DEAR), weights)[1]
+    return total, unit
+
+
+def _in_unit(squares: np.ndarray, unit: float, order: float) -> np.ndarray:
+    with np.errstate(over="ignore"):  # infinitely dear beside those that are paired
+        powers: np.ndarray = (squares / unit) ** (order / 2)
+    return powers
 
 
 def _programmed_cost(
     costs: np.ndarray, weights: tuple[np.ndarray, np.ndarray] | None = None
-) -> float:
+) -> tuple[float, np.ndarray]:
+    """The least cost, and the plan that has it."""
     try:
         import ot
     except ImportError:
@@ -308,10 +406,10 @@ def _programmed_cost(
         ) from None
     n, m = costs.shape
     a, b = weights or (np.full(n, 1 / n), np.full(m, 1 / m))
-    found, log = ot.emd2(a, b, costs, numItermax=10**9, log=True)
+    plan, log = ot.emd(a, b, costs, numItermax=10**9, log=True)
     if log.get("warning"):
         raise ValueError(f"the linear program of {n} x {m} costs was not solved: {log['warning']}")
-    return float(found)
+    return float(log["cost"]), plan
 
 
 def _climb(
@@ -328,7 +426,7 @@ def _climb(
         further = direction + step * along / length
         further /= np.linalg.norm(further)
         found, its_pull = engine.slice_slope(x, y, further, order)
-        if found > value:
+        if value < found < math.inf:
             direction, value, pull, step = further, found, its_pull, 2 * step
         else:
             step /= 4

@@ -263,6 +263,51 @@ def test_a_shift_of_all_samples_is_the_distance(engine, rng, order):
     assert distance(x, x + shift, order=order).value == pytest.approx(5, rel=1e-12)
 
 
+@pytest.mark.parametrize("order", [100.0, 400.0, 1000.0, 5000.0])
+def test_a_high_order_is_the_largest_step(engine, rng, order):
+    """Which powers of distances alone do not show: they vanish."""
+
+    def mean(gaps):
+        return gaps.max() * np.mean((gaps / gaps.max()) ** order) ** (1 / order)
+
+    x, y = np.array([0.0, 1.0, 1e3]), np.array([0.3, 1.2, 1e3 + 0.25])
+    expected = mean(np.abs(x - y))
+    flat = np.stack([x, 0 * x], axis=1), np.stack([y, 0 * y], axis=1)
+    assert distance(x, y, order=order).value == pytest.approx(expected, rel=1e-12)
+    assert distance(*flat, order=order).value == pytest.approx(expected, rel=1e-12)
+    weighted = distance(x, y, order=order, a=np.ones(3), b=np.ones(3)).value
+    assert weighted == pytest.approx(expected, rel=1e-12)
+    x, y = samples(rng, 20, 20, 3)
+    directions = transport.orthogonal_directions(3, 50, np.random.default_rng(0))
+    gaps = np.array([np.abs(np.sort(x @ along) - np.sort(y @ along)) for along in directions])
+    found = sliced(x, y, order=order, slices=50)
+    assert found.value == pytest.approx(mean(gaps.ravel()), rel=1e-9)
+    assert 0 <= found.diagnostics["slice_error"] < found.value
+    most = sliced(x, y, order=order, slices=50, maximum=True)
+    best = np.array(most.diagnostics["direction"])
+    assert most.value == pytest.approx(
+        mean(np.abs(np.sort(x @ best) - np.sort(y @ best))), rel=1e-9
+    )
+    assert most.value >= mean(gaps[gaps.max(axis=1).argmax()]) * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("order", [20.0, 400.0])
+def test_a_high_order_by_all_assignments(engine, rng, order):
+    """Of two groups far apart, whose steps are nothing beside what is between them."""
+    pytest.importorskip("ot")
+    far = np.repeat([[0.0, 0.0], [1e4, 0.0]], 3, axis=0)
+    x, y = far + rng.random((6, 2)), far + rng.random((6, 2))
+    gaps = np.linalg.norm(x[:, None] - y, axis=2)
+    expected = min(
+        (step := gaps[range(6), list(p)]).max()
+        * np.mean((step / step.max()) ** order) ** (1 / order)
+        for p in itertools.permutations(range(6))
+    )
+    assert distance(x, y, order=order).value == pytest.approx(expected, rel=1e-9)
+    even = np.full(6, 1 / 6)
+    assert distance(x, y, order=order, a=even, b=even).value == pytest.approx(expected, rel=1e-9)
+
+
 @METHODS
 def test_coincident_and_single_samples(engine, method):
     same = np.full((5, 3), 7.25)
