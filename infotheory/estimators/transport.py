@@ -9,6 +9,14 @@ import numpy as np
 
 from infotheory import checks, ops, truth
 from infotheory.estimate import Estimate
+from infotheory.estimators.transport_powers import (
+    ROUNDED_SHARE,
+    SMALL_COST,
+    assigned_power,
+    merged,
+    powers_of,
+    programmed_power,
+)
 from infotheory.ops import ranges
 from infotheory.registry import estimator
 from infotheory.solvers.sources import weights_of
@@ -28,11 +36,6 @@ _STARTS = 4
 #: Steps of that search at most, and the length of a step at which it ends.
 _CLIMB = 200
 _SHORTEST = 1e-12
-#: Mean powers of distances, the largest being about 1, below which digits leave the range of
-#: float64; below which differences lose them; and the power that no plan uses if it can.
-_SMALL_COST, _LOST_COST, _DEAR = 1e-200, 1e-12, 1e9
-#: Shares of the mass that only rounding of the weights moves.
-_ROUNDED_SHARE = 1e-14
 
 
 @estimator(
@@ -107,13 +110,13 @@ def wasserstein_divergence(
             total = float(costs[0])
         else:
             places = on_the_cpu(x)[:, 0], on_the_cpu(y)[:, 0]
-            total, unit = _powers_of(*_merged(*places, *weights), order)
+            total, unit = powers_of(*merged(*places, *weights), order)
         path = "sorted"
     elif weights is None and len(x) == len(y):
-        total, unit = _assigned_power(_squares(x, y, 2), order)
+        total, unit = assigned_power(_squares(x, y, 2), order)
         path = "assignment"
     else:
-        total, unit = _programmed_power(_squares(x, y, 4), order, weights)
+        total, unit = programmed_power(_squares(x, y, 4), order, weights)
         path = "linear_program"
     value = math.ldexp(unit * total ** (1 / order), exponent)
     kept = dict(zip("ab", map(_read_only, (a, b), weights or (None, None)), strict=True))
@@ -284,48 +287,18 @@ def _costs_on_lines(
     """W_p^p along each direction, of points in a unit, which comes second: usually 1."""
     engine = ops.of(x, y)
     costs = engine.sliced_costs(x, y, directions, order)
-    if costs.max() >= _SMALL_COST:
+    if costs.max() >= SMALL_COST:
         return costs, 1.0
     first, second = on_the_cpu(x), on_the_cpu(y)
     even = np.full(len(x), 1 / len(x)), np.full(len(y), 1 / len(y))
     largest = 0.0
     for along in directions:
-        shares, gaps = _merged(first @ along, second @ along, *even)
-        largest = max(largest, float(gaps[shares > _ROUNDED_SHARE].max()))
+        shares, gaps = merged(first @ along, second @ along, *even)
+        largest = max(largest, float(gaps[shares > ROUNDED_SHARE].max()))
     if largest == 0:
         return costs, 1.0
-    unit = largest * _SMALL_COST ** (-0.25 / order)  # room for what a search still finds
+    unit = largest * SMALL_COST ** (-0.25 / order)  # room for what a search still finds
     return engine.sliced_costs(x / unit, y / unit, directions, order), unit
-
-
-def _powers_of(shares: np.ndarray, gaps: np.ndarray, order: float) -> tuple[float, float]:
-    """The mean of gaps to a power, in a unit, which comes second: usually 1."""
-    total = float((shares * gaps**order).sum())
-    moved = shares > _ROUNDED_SHARE
-    largest = float(gaps[moved].max())
-    if total >= _SMALL_COST or largest == 0:
-        return total, 1.0
-    return float(shares[moved] @ (gaps[moved] / largest) ** order), largest
-
-
-def _merged(
-    x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Shares of the mass, and gaps of quantiles over which they move, by merging both on a line."""
-    sides = []
-    for points, weights in ((x, a), (y, b)):
-        kept = np.flatnonzero(weights)
-        places = kept[np.argsort(points[kept], kind="stable")]
-        sides.append((points[places], np.cumsum(weights[places])))
-    (x, up_to_x), (y, up_to_y) = sides
-    up_to_x[-1] = up_to_y[-1] = 1.0
-    ends = np.sort(np.minimum(np.concatenate([up_to_x, up_to_y]), 1.0))
-    starts = np.concatenate([[0.0], ends[:-1]])
-    rows, columns = (
-        np.minimum(np.searchsorted(up_to, starts, side="right"), len(up_to) - 1)
-        for up_to in (up_to_x, up_to_y)
-    )
-    return ends - starts, np.abs(x[rows] - y[columns])
 
 
 def _squares(x: Any, y: Any, matrices: int) -> np.ndarray:
@@ -335,81 +308,6 @@ def _squares(x: Any, y: Any, matrices: int) -> np.ndarray:
     refuse_pairs(len(x), len(y), matrices)
     squares: np.ndarray = cdist(on_the_cpu(x), on_the_cpu(y), "sqeuclidean")
     return squares
-
-
-def _assigned_power(squares: np.ndarray, order: float) -> tuple[float, float]:
-    """The least mean of distances to a power, one by one, in a unit, which comes second.
-
-    Where all that are paired vanish beside the largest distance, or nearly so, it is done again
-    in units of the largest that is paired, without pairs that alone cost more than all of these.
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    costs = squares if order == 2 else squares ** (order / 2)
-    paired = linear_sum_assignment(costs)
-    total, unit = math.fsum(costs[paired]) / len(squares), 1.0
-    if total >= _LOST_COST:
-        return total, unit
-    least = math.inf
-    while (largest := float(squares[paired].max())) > 0:
-        costs = _in_unit(squares, largest, order)
-        sum_of_it = math.fsum(costs[paired])
-        total, unit = sum_of_it / len(squares), math.sqrt(largest)
-        distance = unit * total ** (1 / order)
-        if not distance < least * (1 - 1e-14):
-            break
-        least = distance
-        costs[costs > 2 * sum_of_it] = math.inf
-        paired = linear_sum_assignment(costs)
-    return total, unit
-
-
-def _programmed_power(
-    squares: np.ndarray, order: float, weights: tuple[np.ndarray, np.ndarray] | None
-) -> tuple[float, float]:
-    """The same for weights or unequal numbers."""
-    costs = squares if order == 2 else squares ** (order / 2)
-    (total, plan), unit = _programmed_cost(costs, weights), 1.0
-    if total >= _LOST_COST:
-        return total, unit
-    least = math.inf
-    while (largest := float(squares[moved := plan > _ROUNDED_SHARE].max())) > 0:
-        costs = _in_unit(squares, largest, order)
-        again = float(plan[moved] @ costs[moved])
-        distance = math.sqrt(largest) * again ** (1 / order)
-        if not distance < least * (1 - 1e-14):
-            break
-        total, unit, least = again, math.sqrt(largest), distance
-        # Nothing is forbidden here, but what is as dear as that is not used.
-        plan = _programmed_cost(np.minimum(costs, _DEAR), weights)[1]
-    return total, unit
-
-
-def _in_unit(squares: np.ndarray, unit: float, order: float) -> np.ndarray:
-    with np.errstate(over="ignore"):  # infinitely dear beside those that are paired
-        powers: np.ndarray = (squares / unit) ** (order / 2)
-    return powers
-
-
-def _programmed_cost(
-    costs: np.ndarray, weights: tuple[np.ndarray, np.ndarray] | None = None
-) -> tuple[float, np.ndarray]:
-    """The least cost, and the plan that has it."""
-    try:
-        import ot
-    except ImportError:
-        raise ImportError(
-            f"samples of unequal number, {costs.shape[0]} and {costs.shape[1]}, or with weights, "
-            f"in several dimensions need POT for their exact distance, pip install "
-            f"'infotheory-torch[transport]'; without it, equally many samples without weights, or "
-            f"method='sliced_wasserstein' or 'sinkhorn'."
-        ) from None
-    n, m = costs.shape
-    a, b = weights or (np.full(n, 1 / n), np.full(m, 1 / m))
-    plan, log = ot.emd(a, b, costs, numItermax=10**9, log=True)
-    if log.get("warning"):
-        raise ValueError(f"the linear program of {n} x {m} costs was not solved: {log['warning']}")
-    return float(log["cost"]), plan
 
 
 def _climb(
