@@ -25,8 +25,6 @@ _TOLERANCE = MappingProxyType({"float16": 1e-2, "bfloat16": 1e-2, "float32": 1e-
 _TOLERANCE_OF_DOUBLES = 1e-9
 #: Below this relative difference a series has more digits than the formula, which cancels.
 _NEARLY_EQUAL = 1e-4
-#: Above this a power is taken relative to the largest.
-_LARGE = 30.0
 
 
 def distribution_entropy(p: Any, *, order: float = 1.0) -> Estimate:
@@ -244,7 +242,7 @@ def _renyi_divergence(p: np.ndarray, q: np.ndarray, order: float) -> float:
     if order == 1:
         return float(_kl_terms(p, q).sum())
     if order == 0:
-        return 0.0 - float(np.log1p(-q[p == 0].sum()))
+        return _minus_log(q[p > 0].sum(), q[p == 0].sum())
     inside, there = p[shared], q[shared]
     with np.errstate(all="ignore"):
         more = (inside - there) / there
@@ -253,17 +251,26 @@ def _renyi_divergence(p: np.ndarray, q: np.ndarray, order: float) -> float:
         return float(ratio.max())
     # Terms of one sign, which vanish with the difference: p^a q^(1 - a) - a p - (1 - a) q.
     rest = order - 1
-    if rest * ratio.max() < _LARGE:
-        terms = inside * np.expm1(rest * ratio) - rest * (inside - there)
-        close = np.abs(more) * (1 + order) < _NEARLY_EQUAL
-        little = np.where(close, more, 0.0)
-        series = order * rest / 2 * (inside - there) * little
-        series *= 1 + (order - 2) / 3 * little * (1 + (order - 3) / 4 * little)
-        total = np.where(close, series, terms).sum()
-        total += rest * q[p == 0].sum() - order * p[q == 0].sum()
-        if total > -0.5:
-            return float(np.log1p(total)) / rest
-    return float(logsumexp(rest * ratio, b=inside)) / rest
+    powers = order * np.log(inside) - rest * np.log(there)
+    close = np.abs(more) * (1 + order) < _NEARLY_EQUAL
+    little = np.where(close, more, 0.0)
+    series = order * rest / 2 * (inside - there) * little
+    series *= 1 + (order - 2) / 3 * little * (1 + (order - 3) / 4 * little)
+    with np.errstate(all="ignore"):  # an overflow is found out below
+        # The ratio relative to p or to q, by the smaller power of it.
+        start, power = (inside, rest) if order > 0.5 else (there, order)
+        near = start * np.expm1(power * ratio) - power * (inside - there)
+        far = np.exp(powers) - (order * inside - rest * there)
+        terms = np.where(close, series, np.where(np.abs(power * ratio) < 1, near, far))
+        total = float(terms.sum()) + rest * q[p == 0].sum() - order * p[q == 0].sum()
+    if -0.5 < total < np.inf:
+        return float(np.log1p(total)) / rest
+    return float(logsumexp(powers)) / rest
+
+
+def _minus_log(share: float, rest: float) -> float:
+    """-ln of a share of 1, of which the rest is given too, from the smaller of the two."""
+    return 0.0 - float(np.log1p(-rest) if rest < share else np.log(share))
 
 
 def _shared(weights: np.ndarray, joint: np.ndarray) -> float:

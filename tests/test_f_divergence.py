@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -167,6 +168,38 @@ def test_large_orders_and_small_probabilities_do_not_overflow():
     assert exact(p, q, "renyi", order=1e5) == pytest.approx(300 * math.log(10), rel=1e-4)
     assert exact(p, q) == pytest.approx(300 * math.log(10), rel=1e-12)
     assert exact(p, q, "renyi", order=0.5) == pytest.approx(300 * math.log(10) - 2 * LN2, rel=1e-12)
+
+
+def exact_renyi(p, q, order):
+    """In 60 digits, of tables divided by their exact sums."""
+    p, q = ([mpmath.mpf(float(each)) for each in table] for table in (p, q))
+    p, q = ([each / mpmath.fsum(table) for each in table] for table in (p, q))
+    shared = [(a, b) for a, b in zip(p, q, strict=True) if a > 0 and b > 0]
+    if order == 0:
+        return float(-mpmath.log(mpmath.fsum(b for _, b in shared)))
+    power = mpmath.mpf(order) - 1
+    return float(mpmath.log(mpmath.fsum(a * (a / b) ** power for a, b in shared)) / power)
+
+
+@pytest.mark.parametrize(
+    ("p", "q"),
+    [
+        ([1, 0.0], [1e-17, 1.0]),
+        ([1, 0.0], [1e-15, 1 - 1e-15]),
+        ([5e-324, 0.5, 0.5], [0.4, 0.3, 0.3]),
+        ([0.5, 0.5, 1e-20], [0.5, 0.4, 0.1]),
+        ([0.1] * 10, np.arange(1, 11) / 55),
+        ([0.5, 0.25, 0.25], [0.25, 0.25, 0.5]),
+    ],
+)
+def test_any_order_of_tiny_probabilities_has_its_digits(p, q):
+    near = [1 + sign * 10.0**-digits for digits in range(1, 17) for sign in (1, -1)]
+    with mpmath.workdps(60):
+        for order in (0, 1e-12, 1e-9, 0.01, 0.3, 0.5, 0.7, *near, 0.1 * 3 / 0.3, 1.5, 3, 50, 1000):
+            if order == 1:
+                continue
+            found = exact(p, q, "renyi", order=order)
+            assert found == pytest.approx(exact_renyi(p, q, order), rel=1e-14), order
 
 
 def test_closed_forms_on_a_fine_grid():

@@ -10,7 +10,13 @@ import numpy as np
 
 from infotheory import checks, truth
 from infotheory.estimate import Estimate
-from infotheory.estimators.divergence_ratios import TERMS, Terms, by_classifier
+from infotheory.estimators.divergence_ratios import (
+    TERMS,
+    Terms,
+    by_classifier,
+    held_out,
+    of_ratios,
+)
 from infotheory.estimators.divergences import (
     check_options,
     kl_of,
@@ -18,6 +24,7 @@ from infotheory.estimators.divergences import (
     nothing,
     noting_infinite,
     overlap_of,
+    renyi_of,
 )
 from infotheory.registry import estimator
 
@@ -100,13 +107,13 @@ def renyi_divergence(
     order = checks.number(order, "order", above=0.0)
     check_options(estimator, k, metric, classifier, folds, rng)
     if estimator == "classifier":
-        terms = TERMS["kl"] if order == 1 else _overlap_terms(order)
-        found = by_classifier(terms, x, y, classifier, folds, rng)
-        return found if order == 1 else _logarithm(_positive(found, order), order)
+        if order == 1:
+            return by_classifier(TERMS["kl"], x, y, classifier, folds, rng)
+        return _renyi_by_classifier(order, classifier, *held_out(x, y, classifier, folds, rng))
     ratios, noted = neighbour_ratios(x, y, k, metric)
     if ratios is None or order == 1:
         return kl_of(ratios, noted)
-    return noting_infinite(_logarithm(overlap_of(ratios, order, noted), order))
+    return noting_infinite(renyi_of(ratios, order, noted))
 
 
 @estimator(
@@ -247,11 +254,36 @@ def chi2_divergence(
     return noting_infinite(replace(found, value=found.value - 1))
 
 
+def _renyi_by_classifier(
+    order: float, classifier: Any, logs: list[np.ndarray], noted: dict[str, Any]
+) -> Estimate:
+    """Renyi's divergence from the integral of p^order q^(1 - order), or from what it lacks of 1."""
+    rest = order - 1
+    found = of_ratios(_change_terms(order), logs, noted, classifier)
+    overlap = 1 + rest * found.value
+    if abs(rest * found.value) < 0.5:
+        value = math.log1p(rest * found.value) / rest
+        assert found.stderr is not None
+        return replace(found, value=value, stderr=found.stderr / overlap)
+    # The integral itself, which may be so small that all its digits went with the 1.
+    return _logarithm(
+        _positive(of_ratios(_overlap_terms(order), logs, noted, classifier), order), order
+    )
+
+
 def _overlap_terms(order: float) -> Terms:
     """Terms for the integral of p^order q^(1 - order), which an error enters by its square."""
     return Terms(
         lambda logs: order * np.exp((order - 1) * logs),
         lambda logs: (1 - order) * np.exp(order * logs),
+    )
+
+
+def _change_terms(order: float) -> Terms:
+    """Terms for (the integral - 1) / (order - 1), which near order 1 are those of KL."""
+    return Terms(
+        lambda logs: order * np.expm1((order - 1) * logs) / (order - 1),
+        lambda logs: -np.expm1(order * logs),
     )
 
 

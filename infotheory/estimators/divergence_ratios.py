@@ -22,6 +22,7 @@ __all__ = [
     "check_classifier",
     "held_out",
     "jensen_shannon_divergence",
+    "of_ratios",
     "total_variation_divergence",
 ]
 
@@ -193,6 +194,13 @@ def by_classifier(
     """The sum of the means of terms of held-out log ratios."""
     check_classifier(classifier, folds)
     logs, noted = held_out(x, y, classifier, folds, rng)
+    return of_ratios(terms, logs, noted, classifier)
+
+
+def of_ratios(
+    terms: Terms, logs: list[np.ndarray], noted: Mapping[str, Any], classifier: Any
+) -> Estimate:
+    """The same of log ratios that are there, over x and over y."""
     with np.errstate(over="ignore"):  # a ratio beyond all numbers makes the value infinite
         found = _of_two_means(terms.over_x(logs[0]), terms.over_y(logs[1]), noted)
     if classifier is not None:  # in words, since params are written to files

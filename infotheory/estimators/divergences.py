@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import gammaln, polygamma
+from scipy.special import factorial, gammaln, polygamma
 
 from infotheory import checks, ops, truth
 from infotheory.estimate import Estimate
@@ -29,11 +29,16 @@ __all__ = [
     "nothing",
     "noting_infinite",
     "overlap_of",
+    "renyi_of",
 ]
 
 ESTIMATORS = ("knn", "classifier")
 #: Rounding to float32 alone gives large samples a few ties; a hundredth is no accident.
 _MANY_TIES = 0.01
+#: Up to this power the factor of a moment is a series of so many terms.
+_SMALL_POWER, _TERMS = 0.1, 8
+#: Exponentials of more are no numbers.
+_LARGEST_EXPONENT = 700.0
 
 _UNDEFINED = (
     "x and y share points with k others of either, where the ratio of the densities is 0 / 0: the "
@@ -214,12 +219,39 @@ class Ratios(NamedTuple):
         """
         if power == 0:  # of ratios of 0 and infinity too
             return np.ones(len(self.logs))
-        k = self.k
-        factor = 1.0
-        if abs(power) < k:
-            factor = math.exp(2 * gammaln(k) - gammaln(k - power) - gammaln(k + power))
         with np.errstate(over="ignore"):
-            return factor * np.exp(power * self.logs)
+            return math.exp(_log_factor(power, self.k)) * np.exp(power * self.logs)
+
+    def log_moment(self, power: float) -> tuple[float, float]:
+        """Ln of the mean of `moment`, and the variance of its terms over the squared mean.
+
+        Both to all their digits relative to the power, however small it is: Renyi's divergence
+        of an order near 1 divides by it.
+        """
+        if power == 0:
+            return 0.0, 0.0
+        exponents = power * self.logs
+        if not np.abs(exponents).max() > 0.5:
+            more = np.expm1(exponents)
+            log_mean, mean, spread = math.log1p(more.mean()), 1 + more.mean(), more.var()
+        else:
+            top = exponents.max()
+            if math.isinf(top):
+                return float(top), math.nan
+            terms = np.exp(exponents - top)
+            log_mean, mean, spread = float(top + np.log(terms.mean())), terms.mean(), terms.var()
+        return log_mean + _log_factor(power, self.k), float(spread / mean**2)
+
+
+def _log_factor(power: float, k: int) -> float:
+    """Ln of Gamma(k)^2 / (Gamma(k - power) Gamma(k + power)); 0 from power k on."""
+    if not abs(power) < k:
+        return 0.0
+    if abs(power) > _SMALL_POWER:
+        return float(2 * gammaln(k) - gammaln(k - power) - gammaln(k + power))
+    # The difference above keeps no digits of a small power; even terms of Taylor's series do.
+    orders = np.arange(2, 2 * _TERMS + 1, 2)
+    return float(-2 * (polygamma(orders - 1, k) * power**orders / factorial(orders)).sum())
 
 
 def check_options(
@@ -293,44 +325,73 @@ def kl_of(ratios: Ratios | None, noted: dict[str, Any]) -> Estimate:
     if ratios is None:
         return nothing(noted)
     logs = ratios.logs
-    return noting_infinite(_with_error(_mean(logs), logs, ratios, 1.0, noted))
+    value = _mean(logs)
+    error = _error_of_logs(ratios) if math.isfinite(value) else None
+    return noting_infinite(Estimate(value, stderr=error, diagnostics=noted))
 
 
 def overlap_of(ratios: Ratios, order: float, noted: dict[str, Any]) -> Estimate:
     """The integral of p^order q^(1 - order)."""
-    if abs(order - 1) >= ratios.k:
-        raise ValueError(
-            f"k must be greater than abs(order - 1), which is {abs(order - 1):g} here; got "
-            f"k={ratios.k}. Take a larger k, or estimator='classifier'."
-        )
+    _check_order(order, ratios.k)
     terms = ratios.moment(order - 1)
-    return _with_error(float(terms.mean()), terms, ratios, order, noted)
-
-
-def _with_error(
-    value: float, terms: np.ndarray, ratios: Ratios, order: float, noted: dict[str, Any]
-) -> Estimate:
-    """A mean of terms of the ratio, with the error that both samples give it.
-
-    A sample of x adds order r^(order - 1) to the integral of p^order q^(1 - order), not
-    r^(order - 1); what distances add to the spread of the terms is shared by neighbours, and
-    counts twice. A sample of y adds (1 - order) r^order, and -r to the KL
-    divergence. Second moments over q are moments over p. No more than all samples of x can share
-    one of y, which bounds what a few large ratios make of it.
-    """
+    value = float(terms.mean())
     if not math.isfinite(value):
         return Estimate(value, diagnostics=noted)
-    if order == 1:
-        own = float(terms.var()) - 2 * float(polygamma(1, ratios.k))
-        square, weight, most = ratios.moment(1.0), 1.0, 1.0
-    else:
-        own = float(ratios.moment(2 * order - 2).mean()) - value * value
-        square, weight, most = ratios.moment(2 * order - 1), (1 - order) ** 2, value * value
-    own = min(max(own, 0.0), float(terms.var()))
-    of_x = order * order * own + 2 * (float(terms.var()) - own)
-    of_y = weight * min(max(float(square.mean()) - most, 0.0) / ratios.others, most)
-    stderr = math.sqrt(of_x / len(terms) + of_y)
-    return Estimate(value, stderr=stderr, diagnostics=noted)
+    error = value * _relative_error(ratios, order) if value > 0 else 0.0
+    return Estimate(value, stderr=error, diagnostics=noted)
+
+
+def renyi_of(ratios: Ratios, order: float, noted: dict[str, Any]) -> Estimate:
+    """Ln of the integral of p^order q^(1 - order) over order - 1, however close to 0 that is."""
+    _check_order(order, ratios.k)
+    value = ratios.log_moment(order - 1)[0] / (order - 1)
+    if not math.isfinite(value):
+        return Estimate(value, diagnostics=noted)
+    error = _relative_error(ratios, order) / abs(order - 1)
+    return Estimate(value, stderr=error, diagnostics=noted)
+
+
+def _check_order(order: float, k: int) -> None:
+    if abs(order - 1) >= k:
+        raise ValueError(
+            f"k must be greater than abs(order - 1), which is {abs(order - 1):g} here; got "
+            f"k={k}. Take a larger k, or estimator='classifier'."
+        )
+
+
+def _relative_error(ratios: Ratios, order: float) -> float:
+    """The standard error of the integral of p^order q^(1 - order), over its value.
+
+    A sample of x adds order r^(order - 1) to the integral, not r^(order - 1); what distances add
+    to the spread of the terms is shared by neighbours, and counts twice. A sample of y adds
+    (1 - order) r^order. Second moments over q are moments over p. No more than all samples of x
+    can share one of y, which bounds what a few large ratios make of it.
+    """
+    log_value, spread = ratios.log_moment(order - 1)
+    of_squares = ratios.log_moment(2 * order - 1)[0]
+    factors = [_log_factor(each * (order - 1), ratios.k) for each in (1, 2)]
+    own = math.expm1(factors[1] - 2 * factors[0] + math.log1p(spread))
+    own = min(max(own, 0.0), spread)
+    excess = _expm1(of_squares - 2 * log_value)
+    of_x = order * order * own + 2 * (spread - own)
+    of_y = (1 - order) ** 2 * min(max(excess, 0.0) / ratios.others, 1.0)
+    return math.sqrt(of_x / len(ratios.logs) + of_y)
+
+
+def _error_of_logs(ratios: Ratios) -> float:
+    """The standard error of the mean log ratio, in the manner of `_relative_error`.
+
+    A sample of y adds -r.
+    """
+    spread = float(ratios.logs.var())
+    own = min(max(spread - 2 * float(polygamma(1, ratios.k)), 0.0), spread)
+    excess = float(ratios.moment(1.0).mean()) - 1
+    of_y = min(max(excess, 0.0) / ratios.others, 1.0)
+    return math.sqrt((own + 2 * (spread - own)) / len(ratios.logs) + of_y)
+
+
+def _expm1(log: float) -> float:
+    return math.expm1(log) if log < _LARGEST_EXPONENT else math.inf
 
 
 def _mean(logs: np.ndarray) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -116,6 +117,64 @@ def test_order_one_is_kl_and_orders_near_it_lead_there():
         assert renyi_divergence(x, y, order=order).value == pytest.approx(kl.value, abs=1e-4)
     by_hand = kl_divergence(x, y, estimator="classifier").value
     assert renyi_divergence(x, y, order=1.0, estimator="classifier").value == by_hand
+
+
+#: Steps from order 1 down to the last bit, which other steps only round.
+STEPS = [sign * 10.0**-digits for digits in range(1, 17) for sign in (1, -1)]
+
+
+def exact_renyi(logs, order, k):
+    """Of ratios of neighbours, in 60 digits."""
+    power = mpmath.mpf(order) - 1
+    factor = mpmath.gamma(k) ** 2 / (mpmath.gamma(k - power) * mpmath.gamma(k + power))
+    overlap = factor * mpmath.fsum(mpmath.exp(power * mpmath.mpf(log)) for log in logs) / len(logs)
+    return float(mpmath.log(overlap) / power)
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_orders_near_one_keep_their_digits(k):
+    x, y = draw(60, 50, 2)
+    logs = np.log(naive_ratio(x, y, k, "euclidean"))
+    kl = kl_divergence(x, y, k=k)
+    with mpmath.workdps(60):
+        for order in (*(1 + step for step in STEPS), 0.1 * 3 / 0.3):
+            if order == 1:
+                continue
+            found = renyi_divergence(x, y, order=order, k=k)
+            assert found.value == pytest.approx(exact_renyi(logs, order, k), rel=1e-13)
+            if k > 1 and abs(order - 1) < 1e-6:
+                assert found.stderr == pytest.approx(kl.stderr, rel=1e-5)
+
+
+def test_orders_near_one_by_a_classifier_keep_their_digits():
+    x, y = draw(60, 50, 1)
+    (of_x, of_y), _ = held_out(x, y, None, 5, 0)
+    kl = kl_divergence(x, y, estimator="classifier")
+    with mpmath.workdps(60):
+        for order in (*(1 + step for step in STEPS), 0.1 * 3 / 0.3):
+            if order == 1:
+                continue
+            power = mpmath.mpf(order) - 1
+            mean_x = mpmath.fsum(mpmath.exp(power * mpmath.mpf(log)) for log in of_x) / len(of_x)
+            mean_y = mpmath.fsum(mpmath.exp(order * mpmath.mpf(log)) for log in of_y) / len(of_y)
+            exact = float(mpmath.log(order * mean_x - power * mean_y) / power)
+            found = renyi_divergence(x, y, order=order, estimator="classifier")
+            assert found.value == pytest.approx(exact, rel=1e-12)
+            if abs(order - 1) < 1e-6:
+                assert found.stderr == pytest.approx(kl.stderr, rel=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+def test_ratios_of_many_columns_do_not_overflow():
+    x = np.random.default_rng(0).normal(size=(60, 400))
+    y = 100 * np.random.default_rng(1).normal(size=(60, 400))
+    found = renyi_divergence(x, y, order=1.5)
+    logs = 400 * (
+        np.log(np.sort(np.sqrt(((x[:, None] - y[None]) ** 2).sum(-1)), axis=1)[:, 4])
+        - np.log(np.sort(np.sqrt(((x[:, None] - x[None]) ** 2).sum(-1)), axis=1)[:, 5])
+    ) + math.log(60 / 59)
+    with mpmath.workdps(30):
+        assert found.value == pytest.approx(exact_renyi(logs, 1.5, 5), rel=1e-9)
 
 
 @pytest.mark.parametrize("scale", [1e300, 1e-300, 2.0**40])
