@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infotheory import checks, ops, truth
+from infotheory.digits import lost_digits
 from infotheory.estimate import Estimate
-from infotheory.estimators.neighbours import lost_digits
 from infotheory.registry import estimator
 
 __all__ = ["kde_entropy", "kde_mutual_information"]

@@ -9,13 +9,13 @@ import numpy as np
 from scipy.special import digamma
 
 from infotheory import checks, ops, truth
+from infotheory.digits import lost_digits
 from infotheory.estimate import Estimate
 from infotheory.estimators.neighbours import (
     against_ceiling,
     check_neighbours,
     doubts,
     is_constant,
-    lost_digits,
     rescaled,
 )
 from infotheory.registry import estimator

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from infotheory import checks, ops, truth
+from infotheory.digits import lost_digits
 from infotheory.estimate import AT_CEILING, Estimate
 from infotheory.registry import estimator
 
@@ -19,7 +20,6 @@ __all__ = [
     "doubts",
     "is_constant",
     "knn_entropy",
-    "lost_digits",
     "rescaled",
     "tied",
     "too_few",
@@ -37,8 +37,6 @@ _LARGE_WEIGHTS = 50.0
 _MOST_STEPS, _OFF_GRID, _DIGITS = 2.0**20, 1e-5, 26
 #: So many samples show that a column is on no grid, and its smallest gap is at most so many steps.
 _GLANCE, _MOST_IN_GAP = 48, 64
-#: With fewer floats than so many between the smallest and the largest value, rounding is seen.
-_FEWEST_STEPS = 4000.0
 
 
 @estimator(
@@ -238,29 +236,6 @@ def doubts(parts: Mapping[str, Any], lost: Sequence[str] = ()) -> dict[str, Any]
     ]
     said += [*lost, *too_few(parts)]
     return {"ties": max(ties.values())} | ({"warnings": tuple(said)} if said else {})
-
-
-def lost_digits(parts: Mapping[str, Any]) -> list[str]:
-    """A warning for each variable whose floats are too far apart for its spread."""
-    said = []
-    for name, x in parts.items():
-        kind = np.float32 if x.dtype.itemsize == 4 else np.float64
-        lows, highs = ops.of(x).column_ranges(x)
-        apart = np.spacing(np.maximum(-lows, highs).astype(kind)).astype(np.float64)
-        half = highs / 2 - lows / 2
-        for place in np.flatnonzero((half > 0) & (half < apart * _FEWEST_STEPS / 2)):
-            column = x[:, place : place + 1]
-            # Whole numbers are what they are, as long as floats hold halves too.
-            if apart[place] < 1 and bool((column == column.round()).all()):
-                continue
-            low, high = float(lows[place]), float(highs[place])
-            said.append(
-                f"{name} has lost digits: floats near {max(low, high, key=abs):.3g} are "
-                f"{apart[place]:.3g} apart, and its values spread over {high - low:.3g} only; "
-                f"subtract an offset while they are exact."
-            )
-            break
-    return said
 
 
 def against_ceiling(

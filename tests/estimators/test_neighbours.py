@@ -14,7 +14,8 @@ from scipy.special import digamma, gammaln
 
 import infotheory as it
 from infotheory import truth
-from infotheory.estimators.neighbours import _weights, lost_digits
+from infotheory.digits import lost_digits
+from infotheory.estimators.neighbours import _weights
 
 LN2 = math.log(2)
 

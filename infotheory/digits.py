@@ -1,0 +1,50 @@
+"""Whether samples still have the digits that a method looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from infotheory import ops
+
+__all__ = ["lost_digits"]
+
+#: With fewer floats than so many between the smallest and the largest value, rounding is seen.
+_FEWEST_STEPS = 4000.0
+
+
+def lost_digits(parts: Mapping[str, Any]) -> list[str]:
+    """A warning for each variable whose floats are too far apart for its spread.
+
+    Parameters
+    ----------
+    parts : mapping of real arrays, each of shape (n, d)
+        The variables by name, as they came.
+
+    Returns
+    -------
+    list of str
+        Of the first column of each variable with an offset that has eaten its digits. Whole
+        numbers have lost none.
+    """
+    said = []
+    for name, x in parts.items():
+        kind = np.float32 if x.dtype.itemsize == 4 else np.float64
+        lows, highs = ops.of(x).column_ranges(x)
+        apart = np.spacing(np.maximum(-lows, highs).astype(kind)).astype(np.float64)
+        half = highs / 2 - lows / 2
+        for place in np.flatnonzero((half > 0) & (half < apart * _FEWEST_STEPS / 2)):
+            column = x[:, place : place + 1]
+            # Whole numbers are what they are, as long as floats hold halves too.
+            if apart[place] < 1 and bool((column == column.round()).all()):
+                continue
+            low, high = float(lows[place]), float(highs[place])
+            said.append(
+                f"{name} has lost digits: floats near {max(low, high, key=abs):.3g} are "
+                f"{apart[place]:.3g} apart, and its values spread over {high - low:.3g} only; "
+                f"subtract an offset while they are exact."
+            )
+            break
+    return said
