@@ -31,6 +31,8 @@ RULES = ("median", "sqrt_dim", "knn", "silverman")
 _NEAREST = 5
 #: Distances, in widths, whose squares are still numbers.
 _FARTHEST = 1e150
+#: Distances from the centre, in widths, up to which float32 keeps kernels to five digits.
+_FARTHEST_SINGLE = 256.0
 
 
 def kernel_width(width: Any, x: Any, name: str = "x", option: str = "width") -> float:
@@ -80,6 +82,10 @@ def kernel_width(width: Any, x: Any, name: str = "x", option: str = "width") -> 
         return 1.0
     if width == "sqrt_dim":
         return math.sqrt(d)
+    if width in ("median", "knn") and (log_deviations == -math.inf).any():
+        # Columns of one value change no distance, but huge ones would hide the others.
+        x = x[:, np.flatnonzero(log_deviations > -math.inf)]
+        x = x.contiguous() if checks.is_tensor(x) else np.ascontiguousarray(x)
     if width == "median":
         return engine.distance_quantile(x, 0.5)
     if width == "silverman":
@@ -187,7 +193,8 @@ def _row_sums(x: Any) -> np.ndarray:
 def in_widths(arrays: Any, sigma: float, precision: str) -> list[Any]:
     """Samples of one space as distances in widths from a common centre, in double precision.
 
-    For single precision numpy arrays are float32, which takes half the memory.
+    For single precision numpy arrays are float32, which takes half the memory; those that reach so
+    far that float32 would round distances of a width stay in double precision.
     """
     ends = [end for x in arrays for end in ops.of(x).value_range(x)]
     largest = max(map(abs, ends))
@@ -202,11 +209,21 @@ def in_widths(arrays: Any, sigma: float, precision: str) -> list[Any]:
         if checks.is_tensor(x):
             found.append((x - centre) / small)
             continue
-        part = np.empty(x.shape, np.float32 if precision == "single" else np.float64)
-        np.subtract(x, centre, out=part, casting="same_kind")
-        part /= part.dtype.type(small) if 1e-30 < small < 1e30 else small
+        part = _from_centre(x, centre, small, np.float32 if precision == "single" else np.float64)
+        if part.dtype == np.float32 and not np.abs(part).max() <= _FARTHEST_SINGLE:
+            part = _from_centre(x, centre, small, np.float64)
         found.append(part)
     return found
+
+
+def _from_centre(x: np.ndarray, centre: np.ndarray, unit: float, dtype: Any) -> np.ndarray:
+    """Rounded once, and without a copy of x in double precision."""
+    part = np.empty(x.shape, dtype)
+    with np.errstate(over="ignore"):  # of float32, which the caller finds out
+        for start in range(0, len(x), 4096):
+            rows = slice(start, start + 4096)
+            part[rows] = (x[rows] - centre) / unit
+    return part
 
 
 def refuse_narrow(sigma: float, largest: float) -> None:

@@ -99,3 +99,19 @@ def test_alignment_depends_on_the_labels(engine, rng):
 def test_alignment_of_bad_input(x, labels, message):
     with pytest.raises(ValueError, match=message):
         widths.aligned_width(x, labels)
+
+
+@pytest.mark.parametrize("rule", widths.RULES)
+@pytest.mark.parametrize("offset", [1e14, -1e14])
+def test_rules_survive_an_offset(engine, rng, rule, offset):
+    x = rng.integers(0, 4096, size=(60, 3)) / 64  # floats near 1e14 are so far apart
+    found = widths.kernel_width(rule, x + offset)
+    # the mean is rounded to 1/64 too, and the square of what it lost enters the deviation
+    assert found == pytest.approx(widths.kernel_width(rule, x), rel=1e-6)
+
+
+@pytest.mark.parametrize("rule", ["median", "knn"])
+@pytest.mark.parametrize("constant", [0.1, 1e300, -1e300])
+def test_constant_columns_change_no_distance(engine, x, rule, constant):
+    beside = np.column_stack([np.full(len(x), constant), x])
+    assert widths.kernel_width(rule, beside) == widths.kernel_width(rule, x)
