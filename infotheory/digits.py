@@ -26,8 +26,8 @@ def lost_digits(parts: Mapping[str, Any]) -> list[str]:
     Returns
     -------
     list of str
-        Of the first column of each variable with an offset that has eaten its digits. Whole
-        numbers have lost none.
+        Of the first column of each variable with an offset that has eaten its digits. Values on
+        a grid that floats hold, whole numbers for example, have lost none.
     """
     said = []
     for name, x in parts.items():
@@ -36,9 +36,10 @@ def lost_digits(parts: Mapping[str, Any]) -> list[str]:
         apart = np.spacing(np.maximum(-lows, highs).astype(kind)).astype(np.float64)
         half = highs / 2 - lows / 2
         for place in np.flatnonzero((half > 0) & (half < apart * _FEWEST_STEPS / 2)):
-            column = x[:, place : place + 1]
-            # Whole numbers are what they are, as long as floats hold halves too.
-            if apart[place] < 1 and bool((column == column.round()).all()):
+            # Values on a grid of twice the step or more are what they are: rounding would have
+            # put half of them between.
+            steps = x[:, place] / (2 * float(apart[place]))
+            if bool((steps == steps.round()).all()):
                 continue
             low, high = float(lows[place]), float(highs[place])
             said.append(

@@ -510,3 +510,9 @@ def test_an_unknown_variant_is_refused(rng):
     x, y = rng.normal(size=(2, 10))
     with pytest.raises(ValueError, match="variant must be one of 1"):
         it.mutual_information(x, y, variant=7)
+
+
+def test_a_grid_that_floats_hold_has_lost_nothing(rng):
+    grid = rng.integers(0, 50, size=(40, 1)) / 8 + 2.0**45
+    assert lost_digits({"x": grid}) == []
+    assert len(lost_digits({"x": grid + rng.integers(0, 2, size=(40, 1)) * 2.0**-7})) == 1
