@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infotheory import checks, ops, truth
+from infotheory.digits import lost_digits
 from infotheory.estimate import Estimate
 from infotheory.registry import estimator
 
@@ -269,21 +271,35 @@ def held_out(
     # Standardised whatever the scale; constant columns are 0.
     standard = np.asarray(ops.of(pooled).standardise(pooled)[0])
     few = min(map(len, samples))
-    model, told = (classifier, type(classifier).__name__)
+    model, told = classifier, type(classifier).__name__
+    threads: AbstractContextManager[None] = nullcontext()
     if classifier is None:
         model, told = _logistic(standard.shape[1], few)
+        threads = _one_thread()
     folds = min(folds, few)
     dealt = [generator.permutation(len(each)) % folds for each in samples]
     fold, logs = np.concatenate(dealt), np.empty(len(pooled))
-    with warnings.catch_warnings():
+    with threads, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fit that stops early is only a worse classifier
         for number in range(folds):
             out = fold == number
             fitted = clone(model).fit(standard[~out], label[~out])
             shares = np.bincount(label[~out], minlength=2)
             logs[out] = _log_odds(fitted, standard[out]) - math.log(shares[1] / shares[0])
-    noted = {"classifier": told, "ties": _tied(samples)}
+    noted: dict[str, Any] = {"classifier": told, "ties": _tied(samples)}
+    if said := lost_digits({"x": x, "y": y}):
+        noted["warnings"] = tuple(said)
     return [logs[label == 1], logs[label == 0]], noted
+
+
+def _one_thread() -> AbstractContextManager[None]:
+    """In which products of matrices give the same bits, whatever threads there are elsewhere.
+
+    The systems of a logistic regression are so small that several threads would only wait.
+    """
+    from infotheory.ops.kernels.threads import blas_threads
+
+    return blas_threads(1)
 
 
 def _sorted(x: Any) -> np.ndarray:

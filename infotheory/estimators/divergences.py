@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import factorial, gammaln, polygamma
 
 from infotheory import checks, ops, truth
+from infotheory.digits import lost_digits
 from infotheory.estimate import Estimate
 from infotheory.estimators.divergence_ratios import (
     TERMS,
@@ -274,9 +275,9 @@ def neighbour_ratios(
         raise ValueError(f"{names[0]} has n={n} samples; k={k} needs at least {k + 1}.")
     if k > m:
         raise ValueError(f"{names[1]} has n={m} samples; k={k} needs at least {k}.")
+    said = lost_digits(dict(zip(names, (x, y), strict=True)))
     fixed = [(each == each[:1]).all(0) for each in (x, y)]
     varies = ~(fixed[0] & fixed[1] & (x[0] == y[0]))
-    said = []
     if bool(((fixed[0] | fixed[1]) & varies).any()):
         said.append(
             "a column is constant in x or y but not the same constant in both: one of them has no "

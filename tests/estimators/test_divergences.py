@@ -8,6 +8,7 @@ import pickle
 import mpmath
 import numpy as np
 import pytest
+import threadpoolctl
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -418,3 +419,20 @@ def test_samples_may_be_tensors_of_any_length(method):
     x, y = draw(50, 40, 2)
     found = EVERY[method](torch.from_numpy(x), torch.from_numpy(y))
     assert found.value == EVERY[method](x, y).value
+
+
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+@each_method
+def test_lost_digits_are_named(engine, rng, method):
+    x, y = rng.normal(size=(2, 60))
+    with pytest.warns(InfotheoryWarning, match="y has lost digits"):
+        EVERY[method](x, y + 1e16)
+
+
+def test_a_classifier_gives_the_same_bits_in_any_number_of_threads(rng):
+    x, y = rng.normal(size=(2, 3000, 30))
+    found = []
+    for count in (1, 2):
+        with threadpoolctl.threadpool_limits(count, user_api="blas"):
+            found.append(np.concatenate(held_out(x, 0.3 + 1.2 * y, None, 2, 0)[0]))
+    np.testing.assert_array_equal(*found)
