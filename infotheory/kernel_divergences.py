@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from infotheory import checks, ops
+from infotheory.digits import lost_digits
 from infotheory.estimate import Estimate, aloud
 from infotheory.estimators.kernels import (
     PRECISIONS,
     log_mean,
+    noting_all,
     noting_reach,
     noting_sameness,
 )
@@ -129,9 +131,10 @@ def conditional_divergence(
             "sigma": sigma,
         },
     )
-    within = own[0] - math.log(len(x))
-    found = noting_reach(found, within, sigma[0], "x")
-    return aloud(noting_sameness(found, [within], sigma[0], "x"))
+    named = {"y": y, "y_hat": y_hat}
+    named |= {"given": x} if shared else {"given[0]": x, "given[1]": x_hat}
+    found = noting_all(found, lost_digits(named))
+    return aloud(_noting_kernels(found, (own, hat, cross), sigma, list(named)[2:]))
 
 
 def generalized_cauchy_schwarz(
@@ -188,6 +191,7 @@ def generalized_cauchy_schwarz(
     sizes = [len(x) for x in arrays]
     products = [np.zeros(n) for n in sizes]
     powers, within = [], []
+    said = lost_digits({f"samples[{place}]": x for place, x in enumerate(arrays)})
     for t, part in enumerate(parts):
         own = engine.kernel_row_sums([part], precision=precision)[0] - math.log(sizes[t])
         within.append(own)
@@ -204,6 +208,7 @@ def generalized_cauchy_schwarz(
         method="cauchy_schwarz",
         params={"width": width, "precision": precision, "sigma": sigma},
     )
+    found = noting_all(found, said)
     for place, own in enumerate(within):
         found = noting_reach(found, own, sigma, f"samples[{place}]")
     return aloud(noting_sameness(found, [*within, *products], sigma, "all densities"))
@@ -212,6 +217,34 @@ def generalized_cauchy_schwarz(
 def conditional_cauchy_schwarz_of(log_own: Any, log_hat: Any, log_cross: Any) -> Any:
     """Of logarithms of the sums S_11, S_22 and S_21, which are weighted by 1 / (sum of K)^2."""
     return log_own + log_hat - 2 * log_cross
+
+
+def _noting_kernels(
+    found: Estimate, rows: Sequence[np.ndarray], sigma: tuple[float, float], givens: list[str]
+) -> Estimate:
+    """With warnings about each kernel that enters: of x, of y and of both, in both samples.
+
+    `rows` are sums at x, y and both together: within the first sample, the second, and between.
+    """
+    own, hat, cross = rows
+    inside = [each - math.log(each.shape[1]) for each in (own, hat)]
+    # Between the samples each row has the number of the other one's samples for its terms.
+    n, m = own.shape[1], hat.shape[1]
+    counts = np.full(m, n) if cross.shape[1] == m else np.repeat([m, n], [n, m])
+    between = cross - np.log(counts)
+    before = found.diagnostics.get("warnings", ())
+    for part, (names, option) in enumerate(((givens, "width_x"), (["y", "y_hat"], "width_y"))):
+        alike = givens[0] if len(givens) == 1 else " and ".join(givens)
+        alike = "y and y_hat" if part else alike
+        for name, within in zip(names, inside, strict=False):
+            found = noting_reach(found, within[part], sigma[part], name, option)
+        everywhere = [each[part] for each in (*inside, between)]
+        found = noting_sameness(found, everywhere, sigma[part], alike, option)
+    # Kernels that see others in x and in y may see none in both.
+    if found.diagnostics.get("warnings", ()) == before:
+        for name, within in zip(("y", "y_hat"), inside, strict=True):
+            found = noting_reach(found, within[2], sigma, f"{name} and x together")
+    return found
 
 
 def _log_sum(logs: np.ndarray) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from infotheory import checks, ops, registry
+from infotheory.digits import lost_digits
 from infotheory.estimate import Estimate, InfotheoryWarning
 from infotheory.estimators import kernel_information, kernels
 from infotheory.widths import refuse_narrow
@@ -156,7 +157,11 @@ class KernelSums:
         """
         if not isinstance(other, KernelSums):
             raise TypeError(f"other must be a KernelSums; got {type(other).__name__}.")
-        if (self.measure.key, self._options) != (other.measure.key, other._options):
+        # Widths as numbers, since a list of them says the same as a tuple.
+        asked, offered = (
+            (each.measure.key, {**each._options, "width": each._widths}) for each in (self, other)
+        )
+        if asked != offered:
             raise ValueError(f"other must be of {self.measure} too; got one of {other.measure}.")
         if not self._parts or not other._parts:
             return copy.copy(self if self._parts else other)
@@ -190,15 +195,18 @@ class KernelSums:
             raise ValueError("KernelSums has no samples yet; call partial_fit first.")
         key, options = self.measure.key, self._options
         logs = [math.log(len(part)) for part in self._parts]
+        said = lost_digits(dict(zip("xy", self._parts, strict=True)))
         if key in _INFORMATIONS:
             x, y, both = self._sums[0] - logs[0]
             parts = self._in_widths(self._parts)
-            sums = kernel_information.Sums(x, y, both, self._widths, parts, options["precision"])
+            sums = kernel_information.Sums(
+                x, y, both, self._widths, parts, options["precision"], said
+            )
             found = _INFORMATIONS[key](sums)
         else:
             (xx, xy), (yy, yx) = self._sums
             pair = kernels.Pair(
-                xx - logs[0], yy - logs[1], xy - logs[1], yx - logs[0], self._widths[0]
+                xx - logs[0], yy - logs[1], xy - logs[1], yx - logs[0], self._widths[0], said
             )
             found = _DIVERGENCES[key](pair, options)
         return self.measure.entry.completed(found, options)

@@ -69,6 +69,49 @@ def test_the_limits_of_a_narrow_and_of_a_wide_kernel(engine, regression):
     assert wide.value == pytest.approx(marginal.value, rel=1e-9)
 
 
+def warned(found):
+    return " / ".join(found.diagnostics.get("warnings", ()))
+
+
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+def test_each_kernel_that_is_no_use_is_named(engine, regression):
+    x, y, y_hat = regression
+    assert warned(conditional(y, y_hat, x)) == ""
+    assert warned(conditional(y, y_hat, (x, x + 0.1))) == ""
+    said = warned(conditional(y, y_hat, x, width_y=1e-6))
+    assert "other samples of y at" in said
+    assert "other samples of y_hat at" in said
+    assert "choose a larger width_y" in said
+    assert "given" not in said
+    said = warned(conditional(y, y_hat, x, width_y=1e6))
+    assert "nearly all samples of y and y_hat alike" in said
+    assert "choose a smaller width_y" in said
+    said = warned(conditional(y, y_hat, x, width_x=1e-6))
+    assert "other samples of given at" in said
+    assert "choose a larger width_x" in said
+    apart = 100.0 * np.arange(70)[:, None] + np.zeros((1, 2))
+    said = warned(conditional(y, y_hat, (x, apart)))
+    assert "other samples of given[1] at" in said
+    assert "given[0]" not in said
+    said = warned(conditional(y, y_hat, (x, x + 0.1), width_x=1e6))
+    assert "nearly all samples of given[0] and given[1] alike" in said
+    # two x that are each narrow, but far apart, are not alike
+    assert "alike" not in warned(conditional(y, y_hat, (x / 100, x / 100 + 9)))
+    said = warned(conditional(y, y_hat, (x + 1e16, x)))
+    assert "given[0] has lost digits" in said
+    said = warned(conditional(y[:1], y_hat, (x[:1], x)))
+    assert "y has n=1 samples" in said
+    assert "y_hat has n=1" not in said
+
+
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+def test_kernels_that_see_others_in_x_and_in_y_but_in_none_together_are_named():
+    side = np.arange(30.0)
+    x, y = (each.ravel()[:, None] for each in np.meshgrid(side, side))
+    said = warned(conditional(y, y, x, width_x=0.2, width_y=0.2))
+    assert "other samples of y and x together" in said
+
+
 def test_bad_arguments_are_named(regression):
     x, y, y_hat = regression
     with pytest.raises(ValueError, match="y_hat and given must have the same number of rows"):
@@ -155,3 +198,10 @@ def test_one_density_is_not_enough(rng):
         ValueError, match=r"samples\[0\] and samples\[1\] must have the same columns"
     ):
         it.generalized_cauchy_schwarz([rng.normal(size=(5, 2)), rng.normal(size=5)])
+
+
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+def test_lost_digits_of_a_sample_are_named(rng):
+    x, y = rng.normal(size=(2, 50))
+    with pytest.warns(it.InfotheoryWarning, match=r"samples\[1\] has lost digits"):
+        it.generalized_cauchy_schwarz([x, y + 1e16])

@@ -130,3 +130,22 @@ def test_a_common_offset_costs_no_digits(rng, key):
         for c in (0.0, 2.0**45)
     )  # fmt: skip
     assert far == pytest.approx(near, rel=1e-9)
+
+
+@each_key
+def test_widths_in_a_list_are_those_in_a_tuple(rng, key):
+    if key.startswith("divergence"):
+        return
+    x, y = rng.normal(size=(2, 20))
+    sums = it.KernelSums(key, width=[1.0, 2.0]).partial_fit(x, y)
+    other = it.KernelSums(key, width=(1.0, 2.0)).partial_fit(y, x)
+    assert sums.merge(other).n == 40
+    with pytest.raises(ValueError, match="other must be of"):
+        sums.merge(it.KernelSums(key, width=(1.0, 3.0)))
+
+
+@each_key
+def test_lost_digits_are_named(rng, key):
+    x, y = rng.normal(size=(2, 60))
+    with pytest.warns(it.InfotheoryWarning, match="x has lost digits"):
+        it.KernelSums(key, width=3.0).partial_fit(x + 1e15, y).finalize()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from infotheory import checks, ops, truth
+from infotheory.digits import lost_digits
 from infotheory.estimate import AT_CEILING, Estimate
 from infotheory.estimators.kernels import (
     PRECISIONS,
     log_mean,
+    noting_all,
     noting_reach,
     noting_sameness,
 )
@@ -271,6 +274,8 @@ class Sums(NamedTuple):
     sigma: tuple[float, ...]
     parts: list[Any]
     precision: str
+    said: Sequence[str] = ()
+    """Warnings about the samples themselves."""
 
     @classmethod
     def of(cls, x: Any, y: Any, width: Any, precision: str) -> Sums:
@@ -281,7 +286,8 @@ class Sums(NamedTuple):
         parts = [in_widths((z,), s, precision)[0] for z, s in pairs]
         rows = ops.of(x, y).kernel_row_sums(parts, precision=precision) - math.log(len(x))
         of_x, of_y, both = rows
-        return cls(of_x, of_y, both, sigma, parts, precision)
+        said = lost_digits({"x": x, "y": y})
+        return cls(of_x, of_y, both, sigma, parts, precision, said)
 
     @property
     def log_means(self) -> tuple[float, float, float]:
@@ -326,21 +332,24 @@ class Sums(NamedTuple):
         n = len(self.x)
         if self.constant:
             value, slope = 0.0, np.zeros(n)
-        return Estimate(
+        # What two samples add is the same by symmetry, which says nothing of its spread.
+        found = Estimate(
             value,
-            stderr=float(slope.std()) / math.sqrt(n) if n > 1 else None,
+            stderr=float(slope.std()) / math.sqrt(n) if n > 2 else None,
             n=n,
             params={"sigma": self.sigma},
             diagnostics={"log_means": self.log_means, **diagnostics},
         )
+        return noting_all(found, self.said)
 
     def noting(self, found: Estimate) -> Estimate:
         """With warnings where the kernels see too little or too much."""
+        before = found.diagnostics.get("warnings", ())
         for name, within, sigma in zip("xy", (self.x, self.y), self.sigma, strict=True):
             found = noting_reach(found, within, sigma, name)
             found = noting_sameness(found, [within], sigma, name)
         # Kernels that see others in x and in y may see none in both, and the value nears ln n.
-        if not found.diagnostics.get("warnings"):
+        if found.diagnostics.get("warnings", ()) == before:
             found = noting_reach(found, self.both, self.sigma, "x and y together")
         return found
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from infotheory import checks, ops, truth
+from infotheory.digits import lost_digits
 from infotheory.estimate import Estimate
 from infotheory.registry import estimator
 from infotheory.widths import in_widths, kernel_width, pooled
@@ -23,6 +24,7 @@ __all__ = [
     "mmd_divergence",
     "mmd_from",
     "mmd_of",
+    "noting_all",
     "noting_reach",
     "noting_sameness",
 ]
@@ -209,10 +211,13 @@ class Pair(NamedTuple):
     yx: np.ndarray
     """(m,) at y, over x."""
     sigma: float
+    said: Sequence[str] = ()
+    """Warnings about the samples themselves."""
 
     @classmethod
     def of(cls, x: Any, y: Any, width: Any, precision: str) -> Pair:
         """All sums, in three passes."""
+        said = lost_digits({"x": x, "y": y})
         sigma = kernel_width(width, pooled(x, y) if isinstance(width, str) else x)
         p, q = in_widths((x, y), sigma, precision)
         engine = ops.of(x, y)
@@ -220,7 +225,7 @@ class Pair(NamedTuple):
         xx, yy = (engine.kernel_row_sums([part], precision=precision)[0] for part in (p, q))
         xy = engine.kernel_row_sums([p], [q], precision=precision, mutual=True)[0]
         ln_n, ln_m = math.log(n), math.log(m)
-        return cls(xx - ln_n, yy - ln_m, xy[:n] - ln_m, xy[n:] - ln_n, sigma)
+        return cls(xx - ln_n, yy - ln_m, xy[:n] - ln_m, xy[n:] - ln_n, sigma, said)
 
     @property
     def log_means(self) -> tuple[float, float, float]:
@@ -238,6 +243,7 @@ class Pair(NamedTuple):
             params={"sigma": self.sigma},
             diagnostics={"log_means": self.log_means},
         )
+        found = noting_all(found, self.said)
         for name, within in (("x", self.xx), ("y", self.yy)):
             found = noting_reach(found, within, self.sigma, name)
         return noting_sameness(found, (self.xx, self.yy, self.xy), self.sigma, "x and y")
@@ -249,8 +255,19 @@ def log_mean(logs: np.ndarray) -> float:
     return top + math.log(float(np.exp(logs - top).mean()))
 
 
+def noting_all(found: Estimate, said: Iterable[str]) -> Estimate:
+    """With several warnings more."""
+    for warning in said:
+        found = found.noting(warning)
+    return found
+
+
 def noting_reach(
-    found: Estimate, within: np.ndarray, sigma: float | Sequence[float], name: str
+    found: Estimate,
+    within: np.ndarray,
+    sigma: float | Sequence[float],
+    name: str,
+    option: str = "width",
 ) -> Estimate:
     """With a warning where kernels reach hardly any other sample.
 
@@ -264,13 +281,17 @@ def noting_reach(
         widths = ", ".join(f"{width:.3g}" for width in np.atleast_1d(sigma))
         return found.noting(
             f"kernels of width {widths} see {typical:.2g} other samples of {name} at a typical "
-            f"one, so the value is that of isolated points; choose a larger width."
+            f"one, so the value is that of isolated points; choose a larger {option}."
         )
     return found
 
 
 def noting_sameness(
-    found: Estimate, everywhere: Sequence[np.ndarray], sigma: float, name: str
+    found: Estimate,
+    everywhere: Sequence[np.ndarray],
+    sigma: float,
+    name: str,
+    option: str = "width",
 ) -> Estimate:
     """With a warning where kernels, all of whose logarithms of means are given, are nearly 1."""
     means = [log_mean(logs) for logs in everywhere]
@@ -278,6 +299,6 @@ def noting_sameness(
     if min(means) > math.log(_NEARLY_ALL) and min(logs.min() for logs in everywhere) < -1e-14:
         return found.noting(
             f"kernels of width {sigma:.3g} see nearly all samples of {name} alike, so the value is "
-            f"near that of a constant; choose a smaller width."
+            f"near that of a constant; choose a smaller {option}."
         )
     return found

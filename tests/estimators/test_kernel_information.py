@@ -184,3 +184,27 @@ def test_kernels_that_see_nobody_in_both_are_warned_of(engine, rng):
     with pytest.warns(it.InfotheoryWarning, match="of x and y together"):
         found = information(x, y, "cauchy_schwarz", width=0.8)
     assert found.value > 1  # of independent variables
+
+
+@pytest.mark.parametrize("method", ["cauchy_schwarz", "euclidean", "hsic"])
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+def test_two_samples_do_not_know_their_error(method):
+    found = it.mutual_information([0.0, 1.0], [0.0, 2.0], method=method, width=1.0)
+    assert found.stderr is None
+
+
+@pytest.mark.parametrize("method", ["cauchy_schwarz", "euclidean", "hsic"])
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+def test_lost_digits_are_named(engine, rng, method):
+    x, y = rng.normal(size=(2, 100))
+    with pytest.warns(it.InfotheoryWarning, match="y has lost digits"):
+        it.mutual_information(x, y + 1e16, method=method)
+
+
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+def test_warnings_of_the_samples_do_not_silence_those_of_the_kernels(rng):
+    x, y = 10 * rng.normal(size=(2, 100))
+    found = it.mutual_information(x + 8e15, y.round(), method="hsic", width=1e-3)
+    lost, reach = found.diagnostics["warnings"]
+    assert "x has lost digits" in lost
+    assert "other samples of x and y together" in reach

@@ -191,3 +191,25 @@ def test_the_rule_looks_at_both_samples(engine):
     found = it.divergence(x, y, method="mmd")
     # distances 1 1 2, 1, and 98 .. 101: the fifth of ten
     assert found.params["sigma"] == pytest.approx(98, rel=1e-7)
+
+
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+@pytest.mark.parametrize("method", ["cauchy_schwarz", "mmd"])
+def test_lost_digits_are_named(engine, rng, method):
+    x, y = rng.normal(size=(2, 300))
+    with pytest.warns(it.InfotheoryWarning, match=r"x has lost digits: floats near 1e\+16 are 2 "):
+        it.divergence(x + 1e16, y, method=method)
+    with pytest.warns(it.InfotheoryWarning, match="y has lost digits"):
+        it.divergence(x, y + 1e16, method=method)
+
+
+@pytest.mark.parametrize("d", [1, 20])
+def test_single_precision_of_far_clusters_keeps_its_digits(rng, d):
+    far = np.repeat([0, 3e6], 150)[:, None]
+    x = far + 0.3 * rng.normal(size=(300, d))
+    y = far + 0.2 + 0.45 * rng.normal(size=(300, d))
+    double, single = (
+        it.divergence(x, y, method="cauchy_schwarz", width=0.3 * d**0.5, precision=precision)
+        for precision in ("double", "single")
+    )
+    assert single.value == pytest.approx(double.value, rel=1e-6)
