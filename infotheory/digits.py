@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from infotheory import ops
+from infotheory.estimate import Estimate
 
-__all__ = ["lost_digits"]
+__all__ = ["lost_digits", "noting_lost_digits"]
 
 #: With fewer floats than so many between the smallest and the largest value, rounding is seen.
 _FEWEST_STEPS = 4000.0
@@ -49,3 +50,10 @@ def lost_digits(parts: Mapping[str, Any]) -> list[str]:
             )
             break
     return said
+
+
+def noting_lost_digits(found: Estimate, parts: Mapping[str, Any]) -> Estimate:
+    """The estimate with the warnings of `lost_digits`."""
+    for warning in lost_digits(parts):
+        found = found.noting(warning)
+    return found

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from infotheory import checks, ops, truth
+from infotheory.digits import noting_lost_digits
 from infotheory.estimate import AT_CEILING, Estimate
 from infotheory.estimators.matrix_renyi import spectral_renyi
 from infotheory.estimators.neighbours import is_constant
@@ -147,7 +148,7 @@ def diffusion_entropy(
     found = Estimate(
         value, n=n, params={"sigma": sigma}, diagnostics=diagnostics | {"ceiling": ceiling}
     )
-    found = _noting_tolerance(found, tol)
+    found = noting_lost_digits(_noting_tolerance(found, tol), {"x": x})
     return _noting_width(found, value, ceiling, sigma) if varies else found
 
 
@@ -248,6 +249,7 @@ def diffusion_mutual_information(
         params=params,
         diagnostics=told | _error_of_subsets(terms),
     )
+    found = noting_lost_digits(found, {"x": x})
     spread = math.fsum(term.share * float(term.alike.mean()) for term in terms)
     return _noting_width(found, spread, math.fsum(c.share * c.ceiling for c in terms), sigma)
 

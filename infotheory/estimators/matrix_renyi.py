@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from infotheory import checks, ops, truth
+from infotheory.digits import noting_lost_digits
 from infotheory.estimate import AT_CEILING, Estimate
 from infotheory.estimators.neighbours import is_constant
 from infotheory.registry import estimator
@@ -336,6 +337,7 @@ class _Spectra:
         self.alpha = _order(alpha)
         self.widths = kernel_widths(width, arrays)
         self.n = len(next(iter(arrays.values())))
+        self._arrays = arrays
         # A constant variable adds nothing to any distance, and is left out so that no digit does.
         self._parts = [
             None if is_constant(x) else in_widths((x,), sigma, "double")[0]
@@ -368,6 +370,7 @@ class _Spectra:
         # Variables that see others one by one may see none together, and the value is of n then.
         full = self.n > 1 and max(entropies) >= AT_CEILING * ceiling
         found = Estimate(value, n=self.n, params=params, diagnostics={"saturated": full} | noted)
+        found = noting_lost_digits(found, self._arrays)
         if full:
             return found.noting(
                 f"kernels of width {_written(self.widths)} reach no other sample (the entropy"

@@ -282,3 +282,12 @@ def test_a_common_offset_costs_no_digits(engine, rng):
     x = rng.integers(0, 9, (60, 2)).astype(float)
     plain, far = (it.entropy(z, method="diffusion", width=1.5).value for z in (x, x + 2.0**50))
     assert far == pytest.approx(plain, rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+def test_lost_digits_are_named(rng):
+    x = rng.normal(size=100)
+    with pytest.warns(it.InfotheoryWarning, match="x has lost digits"):
+        it.entropy(x + 1e16, method="diffusion")
+    with pytest.warns(it.InfotheoryWarning, match="x has lost digits"):
+        it.mutual_information(x + 1e16, (x > 0).astype(int), method="diffusion")

@@ -237,3 +237,12 @@ def test_variables_that_see_nobody_together_are_warned_of(rng):
     with pytest.warns(it.InfotheoryWarning, match="of all together"):
         found = it.mutual_information(x, y, method="matrix_renyi", alpha=2, width=0.8)
     assert found.diagnostics["saturated"]
+
+
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+def test_lost_digits_are_named(rng):
+    x, y = rng.normal(size=(2, 100))
+    with pytest.warns(it.InfotheoryWarning, match="x has lost digits"):
+        it.entropy(x + 1e16, method="matrix_renyi")
+    with pytest.warns(it.InfotheoryWarning, match="y has lost digits"):
+        it.mutual_information(x, y + 1e16, method="matrix_renyi")
