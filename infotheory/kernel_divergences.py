@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from infotheory import checks, ops
-from infotheory.digits import lost_digits
+from infotheory.digits import noting_lost_digits
 from infotheory.estimate import Estimate, aloud
 from infotheory.estimators.kernels import (
     PRECISIONS,
     log_mean,
-    noting_all,
     noting_reach,
     noting_sameness,
 )
@@ -133,7 +132,7 @@ def conditional_divergence(
     )
     named = {"y": y, "y_hat": y_hat}
     named |= {"given": x} if shared else {"given[0]": x, "given[1]": x_hat}
-    found = noting_all(found, lost_digits(named))
+    found = noting_lost_digits(found, named)
     return aloud(_noting_kernels(found, (own, hat, cross), sigma, list(named)[2:]))
 
 
@@ -191,7 +190,6 @@ def generalized_cauchy_schwarz(
     sizes = [len(x) for x in arrays]
     products = [np.zeros(n) for n in sizes]
     powers, within = [], []
-    said = lost_digits({f"samples[{place}]": x for place, x in enumerate(arrays)})
     for t, part in enumerate(parts):
         own = engine.kernel_row_sums([part], precision=precision)[0] - math.log(sizes[t])
         within.append(own)
@@ -208,7 +206,7 @@ def generalized_cauchy_schwarz(
         method="cauchy_schwarz",
         params={"width": width, "precision": precision, "sigma": sigma},
     )
-    found = noting_all(found, said)
+    found = noting_lost_digits(found, {f"samples[{k}]": x for k, x in enumerate(arrays)})
     for place, own in enumerate(within):
         found = noting_reach(found, own, sigma, f"samples[{place}]")
     return aloud(noting_sameness(found, [*within, *products], sigma, "all densities"))
