@@ -32,6 +32,28 @@ __all__ = [
 _ENGINES = {"cpu": "infotheory.ops.cpu", "torch": "infotheory.ops.tensor"}
 _forced: ContextVar[str | None] = ContextVar("infotheory_engine", default=None)
 _memory: ContextVar[dict[Any, Any] | None] = ContextVar("infotheory_memory", default=None)
+#: Primitives that `remember` keeps, and no others: each is a whole statistic of arrays that callers
+#: hold on to and nobody changes, with an answer no larger than the samples. Matrices, and whatever
+#: works on one, are not of them: their entries change in place, and a layer would fill the memory.
+_REMEMBERED = frozenset(
+    {
+        "bincount",
+        "column_ranges",
+        "covariance",
+        "distance_quantile",
+        "extents",
+        "kernel_log_sums",
+        "mixture_log_sums",
+        "nearer",
+        "neighbours",
+        "quantiles",
+        "rank",
+        "row_codes",
+        "standardise",
+        "unique_values",
+        "value_range",
+    }
+)
 
 
 class Neighbours(NamedTuple):
@@ -313,9 +335,10 @@ def use(name: str) -> Iterator[None]:
 
 @contextmanager
 def remember() -> Iterator[None]:
-    """Inside this block a primitive called again with the same arrays answers from memory.
+    """Inside this block a statistic of the same arrays, asked for again, comes from memory.
 
     Several measures of one layer share their passes over it. The arrays must not change inside.
+    Matrices are made anew each time, so that a caller may change its own.
     """
     token = _memory.set({})
     try:
@@ -336,7 +359,7 @@ def set_threads(count: int) -> None:
 
 
 class _Remembering:
-    """An engine that keeps each answer, and its arguments alive, until the block ends."""
+    """An engine that keeps answers of some primitives, and their arguments, until the block ends."""
 
     def __init__(self, engine: Engine, memory: dict[Any, Any]) -> None:
         self._engine = engine
@@ -344,6 +367,8 @@ class _Remembering:
 
     def __getattr__(self, primitive: str) -> Any:
         function = getattr(self._engine, primitive)
+        if primitive not in _REMEMBERED:
+            return function
 
         def recalled(*arguments: Any, **options: Any) -> Any:
             key = (self._engine, primitive, _identity(arguments), _identity(options))
