@@ -359,7 +359,7 @@ def set_threads(count: int) -> None:
 
 
 class _Remembering:
-    """An engine that keeps answers of some primitives, and their arguments, until the block ends."""
+    """An engine that keeps some of its answers, and their arguments, until the block ends."""
 
     def __init__(self, engine: Engine, memory: dict[Any, Any]) -> None:
         self._engine = engine

@@ -87,6 +87,11 @@ def _sample_measure(measure: Measure, t: Any, probe: Probe) -> Estimate:
 def _entropy(measure: Measure, t: Any, probe: Probe) -> Estimate:
     entry = registry.entry("entropy", measure.method)
     options = {name: value for name, value in measure.options.items() if name in entry.options}
+    for name in entry.resolved:
+        given = options.get(name)
+        # T is the first of the variables that have a width each, as they do once frozen.
+        if isinstance(given, (tuple, list)) and len(given) == len(measure.entry.inputs):
+            options[name] = given[0]
     return entry.function(t, **options)
 
 

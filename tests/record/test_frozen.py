@@ -1,10 +1,13 @@
 """Widths that follow the data are those of the first probe, unless asked otherwise."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 
 import infotheory as it
+from infotheory import registry
 from infotheory.record.store import read
 
 from .networks import chain, data
@@ -17,7 +20,7 @@ MEASURES = [
 ]
 
 
-def train(folder, *, stop=4, resume=False, saved=None, start_step=0, **options):
+def train(folder, *, stop=4, resume=False, saved=None, start_step=0, measures=MEASURES, **options):
     torch.manual_seed(0)
     net = chain(6, 5, 4, 3)
     optimiser = torch.optim.SGD(net.parameters(), lr=0.5)
@@ -26,7 +29,7 @@ def train(folder, *, stop=4, resume=False, saved=None, start_step=0, **options):
         net.load_state_dict(saved)
     recorder = it.Recorder(
         net,
-        measures=MEASURES,
+        measures=measures,
         probe={"train": (x, y), "test": data(seed=9)},
         when=it.every(2),
         out=folder,
@@ -111,3 +114,45 @@ def test_the_value_is_that_of_the_estimator(tmp_path):
     alone = it.mutual_information(kept[0], x, method="cauchy_schwarz")
     assert records[0]["value"] == pytest.approx(alone.value, rel=1e-12)
     assert np.allclose(records[0]["params"]["sigma"], alone.params["sigma"], rtol=1e-12)
+
+
+def methods_with_both():
+    """Methods of numbers that have an entropy and an information of T and Y: those of H(T|Y)."""
+    known = {entry.key for entry in registry.entries() if entry.inputs[0] == "real"}
+    methods = sorted({key.partition(":")[2] for key in known})
+    return [m for m in methods if {f"entropy:{m}", f"mutual_information:{m}"} <= known]
+
+
+def test_every_layer_measure_goes_on_after_the_first_probe(tmp_path):
+    """An entropy of T alone takes T's width of the frozen pair."""
+    labels = [
+        f"{quantity}:{method}"
+        for method in methods_with_both()
+        for quantity in ("H(T)", "I(X;T)", "I(T;Y)", "H(T|Y)")
+        if not (quantity == "I(X;T)" and method == "diffusion")  # inputs are no classes
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        train(tmp_path / "run", measures=labels)
+    records = read(tmp_path / "run" / "records.jsonl")[0]
+    assert [record for record in records if record["kind"] == "error"] == []
+    steps = {}
+    for record in records:
+        if record["kind"] == "estimate":
+            steps.setdefault(record["measure"], set()).add(record["step"])
+    assert set(steps) == set(labels)
+    assert all(each == {0, 2, 4} for each in steps.values())
+
+
+@pytest.mark.parametrize("width", ["median", ("median", 1.0), 0.8])
+def test_the_widths_of_what_is_left_given_labels_are_frozen(tmp_path, width):
+    left = it.measure("H(T|Y):matrix_renyi", width=width)
+    both = [
+        it.measure(f"{quantity}:matrix_renyi", width=width) for quantity in ("I(X;T)", "I(T;Y)")
+    ]
+    train(tmp_path / "run", measures=[left, *both])
+    found = widths_of(tmp_path / "run")
+    for (layer, measure, probe), sigmas in found.items():
+        if measure == str(left):
+            assert sigmas == found[layer, str(both[1]), probe]
+            assert all(sigma == sigmas[0] for sigma in sigmas)
