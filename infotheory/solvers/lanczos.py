@@ -19,6 +19,10 @@ PROBES = 256
 STEPS = 80
 #: The first number of steps that may be enough, and how many steps lie between two compared.
 _FIRST, _APART = 6, 2
+#: Up to so many steps each is looked at, later one of so many.
+_OFTEN, _SELDOM = 16, 4
+#: Two rules agree where half their difference is below this share of the tolerance.
+_AGREED = 0.1
 #: Eigenvectors taken out of the probes at most; they are looked for where so many more probes would
 #: be needed else, after steps in which those that matter have converged as a rule.
 DIRECTIONS = 48
@@ -26,6 +30,8 @@ _MANY = 16
 _CONVERGED = 16
 #: A residual below this is rounding: the probe has seen all that it can.
 _EXHAUSTED = 1e-12
+#: How far below 0 rounding of products may put an eigenvalue that is 0.
+_ROUNDED = 1e-9
 #: Deviations below this share of the mean are not measured in units of their own.
 _NARROW = 1e-6
 #: Vectors that are shorter than this, less what lies along others, may be rounding.
@@ -42,8 +48,8 @@ class SpectralEstimate(NamedTuple):
 
     value: float
     error: float
-    """One standard error over probes and, added in squares, what the last steps changed, what
-    residuals of the directions leave open, and what rounding of the products can do."""
+    """One standard error over probes and, added in squares, what the quadrature leaves open after
+    its steps, what residuals of the directions do, and what rounding of the products can do."""
     probes: int
     steps: int
     directions: int
@@ -59,6 +65,9 @@ class _Measures(NamedTuple):
     """(b, m)"""
     weights: np.ndarray
     """(b, m) summing to the squared length of each vector."""
+    signs: np.ndarray
+    """(b, m) 1 at the nodes of Gauss' rule, -1 at those of Radau's: the rules err on either side
+    where derivatives keep their signs, as those of powers do, and x ln x."""
 
     def sums(self, values: np.ndarray) -> np.ndarray:
         """(b, functions) from values at the nodes, (functions, b, m)."""
@@ -84,9 +93,11 @@ def spectral_estimate(
         + \operatorname{E} \, (Pz)^\top f(A) \, Pz
 
     with random signs z and P the projection away from the leading eigenvector and from further
-    eigenvectors q. Each quadratic form is a Gauss quadrature by the Lanczos recurrence. Of f the
-    closest combination of 1, x and x^2 is summed exactly, from n, the trace and the sum of squares
-    of all entries; probes see the rest alone.
+    eigenvectors q. Each quadratic form is a quadrature by the Lanczos recurrence, the mean of
+    Gauss' rule and of Radau's with a node at 0: of powers, and of x ln x, one is above and one
+    below, so half their difference is no less than what steps are missing. Of f the closest
+    combination of 1, x and x^2 is summed exactly, from n, the trace and the sum of squares of all
+    entries; probes see the rest alone.
 
     Parameters
     ----------
@@ -129,19 +140,20 @@ def spectral_estimate(
     References
     ----------
     Ubaru, Chen, Saad, SIAM J. Matrix Anal. Appl. 38 (2017) 1075, doi:10.1137/16M1104974;
+    Golub, Meurant (2010), ISBN 978-0-691-14341-5, chapter 6 (the two rules);
     Meyer, Musco, Musco, Woodruff, SOSA (2021), arXiv:2010.09649 (the projection).
     """
     n = len(leading)
     exact = np.array([n, *moments], dtype=float) - 1.0
     known = _Known(functions, combine, exact, functions(np.ones(1))[:, 0])
     pilot = _Recurrence(product, _signs(group, leading[None], rng), leading)
-    change = _until_steady(pilot, known, tol)
+    _until_steady(pilot, known, tol)
     steps, measures, outside, bias = pilot.steps, pilot.measures(), leading[None], 0.0
     sought = n <= 4 * DIRECTIONS
     while True:
         probes = len(measures.nodes)
         value, error = known.estimate(measures)
-        rest = math.hypot(change, bias, known.moved(measures, rounding))
+        rest = math.hypot(known.apart(measures), bias, known.moved(measures, rounding))
         enough = math.hypot(error, rest) <= tol and (probes >= _SURE or error <= tol / 4)
         # What is left to the rest no more probes can mend.
         if enough or error <= rest / 4 or probes >= most:
@@ -212,7 +224,7 @@ class _Known(NamedTuple):
         """Of each function the sum of its closest parabola, and at the nodes what is left of it."""
         # The variance of signs z for g(A) is at most twice the sum of g^2 over the spectrum, which
         # the probes see as well: least squares in their measure, not between a few sums.
-        nodes, weights = probes
+        nodes, weights, _ = probes
         values = self.functions(nodes)
         total = weights.sum()
         if not total > 0:
@@ -244,6 +256,11 @@ class _Known(NamedTuple):
         doubts = (np.abs(self._slope(probes))[:, None] * curves).sum(axis=0)
         kept = (2 * pairs.residuals < pairs.values) & (doubts <= 0.1 * tol / DIRECTIONS)
         return _Pairs(*(part[kept] for part in pairs)), doubts[kept]
+
+    def apart(self, probes: _Measures) -> float:
+        """Half of how far the value by Gauss' rule and that by Radau's are apart."""
+        values = self.functions(probes.nodes) * probes.signs
+        return float(abs((self._slope(probes) * probes.sums(values).mean(axis=0)).sum()))
 
     def moved(self, probes: _Measures, distance: float) -> float:
         """How far the value may be off if eigenvalues are moved by so much, up or down."""
@@ -286,31 +303,56 @@ class _Recurrence:
 
     def decomposed(self) -> tuple[np.ndarray, np.ndarray]:
         """Eigenvalues (b, m) and eigenvectors (b, m, m) of the tridiagonal matrices."""
+        return np.linalg.eigh(self._matrices())
+
+    def _matrices(self) -> np.ndarray:
         matrices = np.zeros((len(self.squares), self.steps, self.steps))
         for k, entries in enumerate(self.diagonal):
             matrices[:, k, k] = entries
         for k, entries in enumerate(self.beside[:-1]):
             matrices[:, k, k + 1] = matrices[:, k + 1, k] = entries
-        return np.linalg.eigh(matrices)
+        return matrices
+
+    def gauss(self) -> _Measures:
+        """Gauss' rule alone."""
+        nodes, vectors = self.decomposed()
+        weights = np.square(vectors[:, 0]) * self.squares[:, None]
+        return _Measures(nodes, weights, np.ones_like(weights))
 
     def measures(self) -> _Measures:
+        """The mean of Gauss' rule and of Radau's, which has one more node, at 0."""
         nodes, vectors = self.decomposed()
-        return _Measures(nodes, np.square(vectors[:, 0]) * self.squares[:, None])
+        beside = self.beside[-1]
+        # What rounding puts below 0 the fixed node must be below; no entry is above all nodes.
+        fixed = np.minimum(nodes[:, 0], 0.0) - _ROUNDED
+        last = np.square(vectors[:, -1] * beside[:, None]) / (nodes - fixed[:, None])
+        matrices = np.zeros((len(nodes), self.steps + 1, self.steps + 1))
+        matrices[:, :-1, :-1] = self._matrices()
+        matrices[:, -1, -1] = np.minimum(fixed + last.sum(axis=1), 1.0)
+        matrices[:, -1, -2] = matrices[:, -2, -1] = beside
+        others, turned = np.linalg.eigh(matrices)
+        weights = np.concatenate([np.square(vectors[:, 0]), np.square(turned[:, 0])], axis=1)
+        signs = np.concatenate([np.ones_like(nodes), -np.ones_like(others)], axis=1)
+        weights *= self.squares[:, None] / 2
+        return _Measures(np.concatenate([nodes, others], axis=1), weights, signs)
 
 
-def _until_steady(recurrence: _Recurrence, known: _Known, tol: float) -> float:
-    """Steps until the last two have changed little; what they changed."""
+def _until_steady(recurrence: _Recurrence, known: _Known, tol: float) -> None:
+    """Steps until the last two have changed little, and until two rules agree."""
     most = recurrence.vectors[0].shape[1]
-    change = math.inf
-    values: list[float] = []
-    while recurrence.steps < min(STEPS, most) and not change < tol / 10:
+    values: dict[int, float] = {}
+    while recurrence.steps < min(STEPS, most):
         recurrence.step()
-        if recurrence.steps >= _FIRST - _APART:
-            values.append(known.estimate(recurrence.measures())[0])
-        if len(values) > _APART:
-            change = abs(values[-1] - values[-1 - _APART])
-    # As many steps as rows leave nothing out.
-    return change if recurrence.steps < most else 0.0
+        steps = recurrence.steps
+        # To look costs the cube of the steps: more seldom where one step more is a small part.
+        if steps < _FIRST - _APART or (steps > _OFTEN and steps % _SELDOM):
+            continue
+        values[steps] = known.estimate(recurrence.gauss())[0]
+        before = [value for step, value in values.items() if step <= steps - _APART]
+        # Steps may change little one by one, and much together.
+        steady = bool(before) and abs(values[steps] - before[-1]) < tol / 10
+        if steady and known.apart(recurrence.measures()) < _AGREED * tol:
+            break
 
 
 def _measured(product: Product, vectors: np.ndarray, leading: np.ndarray, steps: int) -> _Measures:

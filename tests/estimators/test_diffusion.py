@@ -129,6 +129,41 @@ def test_lanczos_knows_its_error(kind, t, alpha, rng):
 
 
 @pytest.mark.filterwarnings("ignore:entropy.diffusion")
+@pytest.mark.parametrize(
+    ("n", "d", "spread", "width", "t", "tol"),
+    [
+        (300, 8, 0.05, 0.5, 0.25, 1e-2),
+        (300, 30, 0.02, 3.0, 0.25, 1e-2),
+        (300, 8, 0.05, 0.5, 1, 1e-3),
+    ],
+)
+def test_lanczos_near_powers_of_0_says_what_it_does_not_know(n, d, spread, width, t, tol):
+    x = np.random.default_rng(0).standard_normal((n, d))
+    x[: n // 2] *= spread
+    options = {"width": width, "t": t}
+    exact = entropy(x, solver="exact", **options).value
+    for seed in range(2):
+        found = entropy(x, solver="lanczos", tol=tol, rng=seed, **options)
+        told = found.diagnostics
+        assert abs(found.value - exact) < 3 * told["solver_error"]
+        assert told["converged"] == (told["solver_error"] <= tol)
+        assert t == 1 or (not told["converged"] and "solver='exact'" in told["warnings"][0])
+
+
+@pytest.mark.filterwarnings("ignore:entropy.diffusion")
+@pytest.mark.parametrize(("d", "spread", "width"), [(8, 0.02, 0.5), (4, 0.01, 0.2)])
+def test_lanczos_has_no_bias_of_its_own(d, spread, width):
+    """Most rows near each other: many eigenvalues fall to 0, and steps come near them slowly."""
+    x = np.random.default_rng(0).standard_normal((800, d))
+    x[:720] *= spread
+    exact = entropy(x, width=width, solver="exact").value
+    found = [entropy(x, width=width, solver="lanczos", rng=seed) for seed in range(16)]
+    z = np.array([(each.value - exact) / each.diagnostics["solver_error"] for each in found])
+    assert math.sqrt(np.square(z).mean()) < 1.6
+    assert abs(z.mean()) < 3 / math.sqrt(len(z))
+
+
+@pytest.mark.filterwarnings("ignore:entropy.diffusion")
 def test_no_entropy_above_its_ceiling_is_returned(engine, rng, monkeypatch):
     """A norm that has lost 7%, as of 1e8 entries in single precision, is noticed."""
     x, moments = rng.standard_normal((400, 512)), walk._moments

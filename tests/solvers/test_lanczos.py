@@ -28,18 +28,25 @@ def matrix_with(eigenvalues, rng):
     return (vectors * eigenvalues) @ vectors.T, vectors[:, 0].copy()
 
 
-def estimated(matrix, leading, seed, tol=1e-3, **options):
+def estimated(matrix, leading, seed, tol=1e-3, functions=entropy_sums, **options):
     moments = float(np.trace(matrix)), float(np.square(matrix).sum())
     return spectral_estimate(
         lambda block: ops.of(matrix).matrix_product(matrix, block),
         leading,
         moments,
-        entropy_sums,
+        functions,
         entropy_of,
         tol=tol,
         rng=np.random.default_rng(seed),
         **options,
     )
+
+
+def power_sums(t):
+    def sums(eigenvalues):
+        return entropy_sums(np.maximum(eigenvalues, 0.0) ** t)
+
+    return sums
 
 
 def assert_honest(found, eigenvalues):
@@ -185,6 +192,37 @@ def test_sums_that_few_probes_make_impossible_are_not_the_end(rng):
     exact, _ = entropy_of(entropy_sums(SPECTRA["decaying"](300)).sum(axis=1))
     assert abs(found.value - exact) < 4 * found.error
     assert found.converged
+
+
+@pytest.mark.parametrize("shape", ["many", "few"])
+@pytest.mark.parametrize("t", [0.25, 0.5, 0.75, 1.0, 1.5])
+def test_what_steps_leave_out_is_in_the_error(shape, t, rng):
+    """Eigenvalues that fall to 0, where powers have no derivative: steps gain little each."""
+    small = np.geomspace(0.1, 1e-9, 120 if shape == "many" else 155)
+    eigenvalues = np.concatenate([np.linspace(1.0, 0.9, 160 - len(small)), small])
+    matrix, leading = matrix_with(eigenvalues, rng)
+    exact, _ = entropy_of(power_sums(t)(eigenvalues).sum(axis=1))
+    found = [estimated(matrix, leading, s, 3e-3, power_sums(t), most=32) for s in range(5)]
+    z = np.array([(each.value - exact) / each.error for each in found])
+    assert np.abs(z).max() < 3
+    assert math.sqrt(np.square(z).mean()) < 1.6
+    assert all(each.converged == (each.error <= 3e-3) for each in found)
+
+
+def test_the_two_rules_lie_on_either_side(rng):
+    eigenvalues = np.append(1.0, np.geomspace(0.5, 1e-8, 199))
+    matrix, leading = matrix_with(eigenvalues, rng)
+    starts = lanczos._signs(8, leading[None], rng)
+    recurrence = lanczos._Recurrence(lambda block: matrix @ block, starts, leading)
+    values, vectors = np.linalg.eigh(matrix)
+    exact = np.square(starts @ vectors[:, :-1]) @ np.sqrt(np.maximum(values[:-1], 0.0))
+    for _ in range(6):
+        recurrence.step()
+        both = recurrence.measures()
+        terms = 2 * both.weights * np.sqrt(np.maximum(both.nodes, 0.0))
+        gauss, radau = ((terms * (both.signs == sign)).sum(axis=1) for sign in (1, -1))
+        assert (radau < exact).all()
+        assert (exact < gauss).all()
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 9])
