@@ -186,3 +186,9 @@ def cost_on_a_line(x, y, order):
         if right == 0:
             j, right = j + 1, Fraction(1, len(y))
     return total
+
+
+def combined(parts, matrix):
+    rows = [[float(v) for part in parts for v in part[i]] for i in range(len(parts[0]))]
+    columns = list(zip(*matrix.tolist(), strict=True))
+    return [[math.fsum(map(float.__mul__, row, column)) for column in columns] for row in rows]

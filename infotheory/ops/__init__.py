@@ -125,6 +125,9 @@ class Engine(Protocol):
     def covariance(self, *parts: Any) -> np.ndarray:
         """The covariance matrix of all columns of all parts, 1/n form."""
 
+    def combined(self, parts: Sequence[Any], matrix: np.ndarray) -> Any:
+        """(n, m) combinations of the columns of all parts, one for each column of a matrix."""
+
     def neighbours(
         self,
         parts: Sequence[Any],

@@ -125,6 +125,10 @@ def covariance(*parts: Any) -> np.ndarray:
     return centred.T @ centred / len(x)
 
 
+def combined(parts: Sequence[Any], matrix: np.ndarray) -> Any:
+    return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts], axis=1) @ matrix
+
+
 @_leaving_torch_its_threads
 def neighbours(
     parts: Sequence[Any], k: int, metric: str, *, counts: bool = True, every: bool = False

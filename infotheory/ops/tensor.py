@@ -93,6 +93,13 @@ def covariance(*parts: Any) -> np.ndarray:
     return (centred.T @ centred / len(x)).cpu().numpy()
 
 
+def combined(parts: Sequence[Any], matrix: np.ndarray) -> Any:
+    x = torch.cat([torch.as_tensor(part).double() for part in parts], dim=1)
+    if x.device.type == "cpu":  # as for the covariance
+        return torch.from_numpy(x.numpy() @ matrix)
+    return x @ torch.from_numpy(matrix).to(x.device)
+
+
 def neighbours(
     parts: Sequence[Any], k: int, metric: str, *, counts: bool = True, every: bool = False
 ) -> Neighbours:
