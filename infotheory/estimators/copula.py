@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import digamma, ndtri
 
 from infotheory import checks, ops, truth
+from infotheory.directions import standardised
 from infotheory.estimate import Estimate
 from infotheory.estimators.gaussian import canonical_information
 from infotheory.registry import estimator
@@ -82,11 +83,11 @@ def gaussian_copula_mutual_information(
     """
     corrected = checks.flag(corrected, "corrected")
     pointwise = checks.flag(pointwise, "pointwise")
-    n, split = x.shape
+    n = len(x)
     ranks = [_ranks(part) for part in (x, y)]
-    engine = ops.of()
-    parts = [engine.standardise(ndtri(each / (n + 1)))[0] for each in ranks]
-    found = canonical_information(engine.covariance(*parts), split, parts, pointwise)
+    with ops.use("cpu"):
+        scores = standardised([ndtri(each / (n + 1)) for each in ranks])
+    found = canonical_information(scores.root, scores.resolution, scores.parts, pointwise)
     diagnostics = dict(found.diagnostics)
     shift = _bias(n, *diagnostics["rank"]) if corrected and math.isfinite(found.value) else 0.0
     if pointwise:

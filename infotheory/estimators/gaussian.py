@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from scipy.linalg import block_diag
 
-from infotheory import checks, ops, truth
+from infotheory import checks, truth
+from infotheory.directions import Whitening, canonical, shrunk_root, standardised, whitening
 from infotheory.estimate import Estimate
 from infotheory.registry import estimator
 
@@ -22,10 +23,6 @@ __all__ = [
     "gaussian_mutual_information",
     "gaussian_total_correlation",
 ]
-
-SHRINKAGES = (None, "ledoit_wolf", "oas")
-#: Below this a share of variance cannot be told from rounding.
-_ROUNDING = 1e-12
 
 
 @estimator(
@@ -78,26 +75,25 @@ def gaussian_entropy(
     """
     n, d = x.shape
     pointwise = checks.flag(pointwise, "pointwise")
-    (standard,), log_deviations = _standardised([x])
-    correlation, diagnostics = _correlation([standard], shrinkage)
-    white = _whitening(correlation)
-    rank = white.shape[1]
-    diagnostics = {"rank": rank} | diagnostics
-    if rank < d:
+    standard = standardised([x])
+    shrunk, diagnostics = shrunk_root(standard, shrinkage)
+    white = whitening(shrunk, standard.resolution[0])
+    diagnostics = {"rank": white.rank} | diagnostics
+    if white.rank < d:
         message = (
-            f"the covariance has rank {rank} of {d} (a constant or redundant column), so there "
-            f"is no density and the entropy is minus infinity; drop such columns first."
+            f"the covariance has rank {white.rank} of {d} (a constant or redundant column), so "
+            f"there is no density and the entropy is minus infinity; drop such columns first."
         )
         found = Estimate(-math.inf, n=n, diagnostics=diagnostics).noting(message)
+        found = found.noting(_blurred("x", white, d)) if white.blurred else found
         return _attaching(found, np.full(n, -math.inf)) if pointwise else found
-    _, log_determinant = np.linalg.slogdet(correlation)
-    value = (
-        d / 2 * math.log(2 * math.pi * math.e) + log_determinant / 2 + math.fsum(log_deviations[0])
+    value = d / 2 * math.log(2 * math.pi * math.e) + math.fsum(
+        (*standard.log_deviations[0], *np.log(white.deviations))
     )
     found = Estimate(value, stderr=math.sqrt(d / (2 * n)), n=n, diagnostics=diagnostics)
     if not pointwise:
         return found
-    lengths = np.square(_numpy(standard) @ white).sum(axis=1)
+    lengths = np.square(_numpy(standard.parts[0]) @ white.into).sum(axis=1)
     return _attaching(found, value + (lengths - d) / 2)
 
 
@@ -150,9 +146,9 @@ def gaussian_mutual_information(
     doi:10.1002/047174882X; Hotelling, Biometrika 28 (1936), doi:10.1093/biomet/28.3-4.321.
     """
     pointwise = checks.flag(pointwise, "pointwise")
-    parts, _ = _standardised([x, y])
-    correlation, diagnostics = _correlation(parts, shrinkage)
-    found = canonical_information(correlation, x.shape[1], parts, pointwise)
+    standard = standardised([x, y])
+    shrunk, diagnostics = shrunk_root(standard, shrinkage)
+    found = canonical_information(shrunk, standard.resolution, standard.parts, pointwise)
     return replace(found, diagnostics=dict(found.diagnostics) | diagnostics)
 
 
@@ -213,18 +209,25 @@ def gaussian_conditional_mutual_information(
     doi:10.1002/047174882X; Rao, Sankhya A 31 (1969) 319 (partial canonical correlations).
     """
     pointwise = checks.flag(pointwise, "pointwise")
-    parts, _ = _standardised([x, y, z])
-    correlation, diagnostics = _correlation(parts, shrinkage)
-    known = x.shape[1] + y.shape[1]
-    white = _whitening(correlation[known:, known:])
-    loadings = correlation[:known, known:] @ white
-    left = correlation[:known, :known] - loadings @ loadings.T
+    standard = standardised([x, y, z])
+    parts, (x_resolution, y_resolution, z_resolution) = standard.parts, standard.resolution
+    shrunk, diagnostics = shrunk_root(standard, shrinkage)
+    split, known = x.shape[1], x.shape[1] + y.shape[1]
+    white = whitening(shrunk[:, known:], z_resolution)
+    loadings = white.basis.T @ shrunk[:, :known]
+    left = shrunk[:, :known] - white.basis @ loadings
+    weights = white.into @ loadings
+    # What is left is as coarse as the column and all that was subtracted from it.
+    coarse = np.split(np.abs(weights).T @ z_resolution, [split])
+    resolution = [x_resolution + coarse[0], y_resolution + coarse[1]]
     if pointwise:
-        explained = _numpy(parts[2]) @ white @ loadings.T
-        parts = np.split(np.hstack(list(map(_numpy, parts[:2]))) - explained, [x.shape[1]], axis=1)
-    found = canonical_information(left, x.shape[1], parts, pointwise)
+        explained = _numpy(parts[2]) @ weights
+        parts = np.split(np.hstack(list(map(_numpy, parts[:2]))) - explained, [split], axis=1)
+    names = "what z leaves of x", "what z leaves of y"
+    found = canonical_information(left, resolution, parts[:2], pointwise, names)
+    found = found.noting(_blurred("z", white, z.shape[1])) if white.blurred else found
     found = replace(found, diagnostics=dict(found.diagnostics) | diagnostics)
-    if white.shape[1] < len(x) - 1 or len(x) == 1:
+    if white.rank < len(x) - 1 or len(x) == 1:
         return found
     return found.noting("z has as many columns as there are samples: it explains anything.")
 
@@ -238,7 +241,9 @@ def gaussian_conditional_mutual_information(
         truth.shared_normals([[2, 0.5, 0.3], [0.5, 1, -0.2], [0.3, -0.2, 0.5]], (2, 1)),
     ),
 )
-def gaussian_total_correlation(*variables: Any, shrinkage: str | float | None = None) -> Estimate:
+def gaussian_total_correlation(
+    *variables: Any, shrinkage: str | float | None = None, pointwise: bool = False
+) -> Estimate:
     r"""Total correlation of jointly normal variables, from their covariance.
 
     .. math:: \hat C = \tfrac{1}{2} \ln \frac{\prod_k |\hat\Sigma_k|}{|\hat\Sigma|}
@@ -249,6 +254,9 @@ def gaussian_total_correlation(*variables: Any, shrinkage: str | float | None = 
         Two or more variables, in paired samples.
     shrinkage : {None, "ledoit_wolf", "oas"} or float
         As for :func:`gaussian_entropy`, for all columns together.
+    pointwise : bool
+        Whether to attach ln p(joint) / p(x_1) p(x_2) ... of each sample as
+        ``diagnostics["pointwise"]``; with shrinkage these do not average to the value.
 
     Returns
     -------
@@ -273,117 +281,111 @@ def gaussian_total_correlation(*variables: Any, shrinkage: str | float | None = 
     Watanabe, IBM J. Res. Dev. 4 (1960) 66, doi:10.1147/rd.41.0066.
     """
     n = len(variables[0])
-    parts, _ = _standardised(variables)
-    correlation, diagnostics = _correlation(parts, shrinkage)
+    pointwise = checks.flag(pointwise, "pointwise")
+    standard = standardised(variables)
+    parts, resolution = standard.parts, standard.resolution
+    shrunk, diagnostics = shrunk_root(standard, shrinkage)
     ends = np.cumsum([0, *(part.shape[1] for part in parts)])
-    maps = [_whitening(correlation[a:b, a:b]) for a, b in pairwise(ends)]
-    rank = tuple(white.shape[1] for white in maps)
-    white = block_diag(*maps)
-    spectrum = np.linalg.eigvalsh(white.T @ correlation @ white)
-    singular = bool((spectrum < _ROUNDING * len(spectrum)).any())
+    maps = [
+        whitening(shrunk[:, a:b], of_part)
+        for (a, b), of_part in zip(pairwise(ends), resolution, strict=True)
+    ]
+    rank = tuple(white.rank for white in maps)
+    noticed = {"rank": rank} | diagnostics
+    named = list(zip(_places(parts), maps, parts, strict=True))
+    if sum(map(bool, rank)) < 2:
+        none = Estimate(0.0, stderr=0.0, n=n, diagnostics=noticed)
+        return _naming_blurred(_attaching(none, np.zeros(n)) if pointwise else none, named)
+    _, deviations, turn = np.linalg.svd(np.hstack([white.basis for white in maps]))
+    into = block_diag(*(white.into for white in maps)) @ turn.T
+    singular = bool((deviations <= _combined(into, resolution)).any())
     found = Estimate(
-        math.inf if singular else -math.fsum(np.log(spectrum)) / 2 + 0.0,
-        stderr=None if singular else math.sqrt(float(np.square(spectrum - 1).sum()) / (2 * n)),
+        math.inf if singular else 0.0 - math.fsum(np.log(deviations)),
+        stderr=None if singular else _error(deviations, n),
         n=n,
-        diagnostics={"rank": rank} | diagnostics,
+        diagnostics=noticed,
     )
+    if pointwise:
+        along = np.square(np.hstack(list(map(_numpy, parts))) @ into)
+        gained = 0.0 if singular else (along * (1 - 1 / deviations**2)).sum(axis=1) / 2
+        found = _attaching(found, np.full(n, found.value) + gained)
+    found = _naming_blurred(found, named)
     if singular:
         return found.noting("columns of one variable determine one of another: it is infinite.")
     return found
 
 
-def canonical_information(
-    covariance: np.ndarray, split: int, parts: Sequence[Any], pointwise: bool
-) -> Estimate:
-    """Information of the first `split` columns and the others by their canonical correlations.
+def _error(deviations: np.ndarray, n: int) -> float:
+    """Standard error of a total correlation, from the deviations of the joint whitened columns."""
+    return math.sqrt(float(np.square(deviations**2 - 1).sum()) / (2 * n))
 
-    `covariance` is that of columns of variance 1, or of what a condition leaves of them; `parts`
-    are the centred samples, from which come the terms of each where they are asked for.
+
+def canonical_information(
+    root: np.ndarray,
+    resolution: Sequence[np.ndarray],
+    parts: Sequence[Any],
+    pointwise: bool,
+    names: tuple[str, str] = ("x", "y"),
+) -> Estimate:
+    """Information of two parts by their canonical correlations.
+
+    `root` is that of the correlations, or of what a condition leaves of them; `resolution` is
+    that of the columns; `parts` are the centred samples, from which come the terms of each where
+    they are asked for.
     """
-    n = len(parts[0])
-    x_white = _whitening(covariance[:split, :split])
-    y_white = _whitening(covariance[split:, split:])
-    rank = x_white.shape[1], y_white.shape[1]
+    n, split = len(parts[0]), parts[0].shape[1]
+    x, y = whitening(root[:, :split], resolution[0]), whitening(root[:, split:], resolution[1])
+    rank = x.rank, y.rank
+    named = list(zip(names, (x, y), parts, strict=True))
     if 0 in rank:
         none = Estimate(0.0, stderr=0.0, n=n, diagnostics={"correlations": (), "rank": rank})
+        none = _naming_blurred(none, named)
         return _attaching(none, np.zeros(n)) if pointwise else none
-    across = x_white.T @ covariance[:split, split:] @ y_white
-    x_turn, canonical, y_turn = np.linalg.svd(across, full_matrices=False)
-    unexplained = 1 - canonical**2
-    infinite = bool((unexplained < _ROUNDING).any())
+    pairs = canonical(x, y)
+    unexplained, correlations = pairs.unexplained, pairs.correlations
+    least = _combined(pairs.x, resolution[:1]) + _combined(pairs.y, resolution[1:])
+    infinite = bool((unexplained <= least**2).any())
     estimate = Estimate(
-        math.inf if infinite else -math.fsum(np.log(unexplained)) / 2,
-        stderr=None if infinite else math.sqrt(float(canonical @ canonical) / n),
+        math.inf if infinite else 0.0 - math.fsum(np.log(unexplained)) / 2,
+        stderr=None if infinite else math.sqrt(float(correlations @ correlations) / n),
         n=n,
-        diagnostics={"correlations": tuple(map(float, canonical)), "rank": rank},
+        diagnostics={"correlations": tuple(map(float, correlations)), "rank": rank},
     )
+    estimate = _naming_blurred(estimate, named)
     if infinite:
         estimate = estimate.noting("a combination of columns of x equals one of y: it is infinite.")
         return _attaching(estimate, np.full(n, math.inf)) if pointwise else estimate
     if not pointwise:
         return estimate
-    u = _numpy(parts[0]) @ x_white @ x_turn
-    v = _numpy(parts[1]) @ y_white @ y_turn.T
-    gained = canonical * (u * v - canonical * (u * u + v * v) / 2) / unexplained
+    u, v = _numpy(parts[0]) @ pairs.x, _numpy(parts[1]) @ pairs.y
+    # In the difference, since the squares of a close pair cancel.
+    apart = correlations * np.square(u - v) / (2 * unexplained)
+    gained = correlations * (u * v / (1 + correlations) - apart)
     return _attaching(estimate, estimate.value + gained.sum(axis=1))
 
 
-def _standardised(parts: Sequence[Any]) -> tuple[list[Any], list[np.ndarray]]:
-    """Columns of mean 0 and deviation 1, and the logarithms of their deviations."""
-    engine = ops.of(*parts)
-    standard, log_deviations = zip(*map(engine.standardise, parts), strict=True)
-    return list(standard), list(log_deviations)
+def _combined(weights: np.ndarray, resolution: Sequence[np.ndarray]) -> np.ndarray:
+    """The resolution of combinations of columns, one for each column of weights."""
+    return np.sqrt(np.square(weights * np.concatenate(resolution)[:, None]).sum(axis=0))
 
 
-def _correlation(
-    parts: Sequence[Any], shrinkage: str | float | None
-) -> tuple[np.ndarray, dict[str, float]]:
-    """Correlations of all columns, shrunk, and what to say about it; rows of 0 for constants."""
-    share = shrinkage
-    if share is None or isinstance(share, str):
-        checks.choice(share, "shrinkage", SHRINKAGES)
-    elif checks.number(share, "shrinkage", low=0.0) > 1:
-        raise ValueError(f"shrinkage must be at most 1; got {share:g}.")
-    correlation = ops.of(*parts).covariance(*parts)
-    if share is None:
-        return correlation, {}
-    if isinstance(share, str):
-        rule = _ledoit_wolf if share == "ledoit_wolf" else _oas
-        share = rule(correlation, parts)
-    diagonal = np.diag(np.diag(correlation))
-    return diagonal + (1 - share) * (correlation - diagonal), {"shrinkage": float(share)}
+def _places(parts: Sequence[Any]) -> list[str]:
+    return [f"variables[{place}]" for place in range(len(parts))]
 
 
-def _ledoit_wolf(correlation: np.ndarray, parts: Sequence[Any]) -> float:
-    """The share at which the expected squared error is least: noise over noise and signal."""
-    lengths = sum(_numpy((part * part).sum(1)) for part in parts)
-    size = float(np.square(correlation).sum())
-    noise = (float(np.square(lengths).mean()) - size) / len(parts[0])
-    signal = size - _variables(correlation)
-    return min(1.0, noise / signal) if signal > 0 else 0.0
+def _naming_blurred(found: Estimate, named: Iterable[tuple[str, Whitening, Any]]) -> Estimate:
+    """The estimate, with a warning for each variable of which rounding has hidden something."""
+    for name, white, part in named:
+        if white.blurred:
+            found = found.noting(_blurred(name, white, part.shape[1]))
+    return found
 
 
-def _oas(correlation: np.ndarray, parts: Sequence[Any]) -> float:
-    """The same where samples are normal: the oracle approximating shrinkage."""
-    n, d = len(parts[0]), max(1, _variables(correlation))
-    mean_square = float(np.square(correlation).sum()) / d**2
-    signal = (n + 1) * (mean_square - 1 / d)
-    return min(1.0, (mean_square + 1) / signal) if signal > 0 else 1.0
-
-
-def _variables(correlation: np.ndarray) -> int:
-    """How many columns are not constant: each of the others has variance 1."""
-    return int((np.diag(correlation) > 0.5).sum())
-
-
-def _whitening(correlation: np.ndarray) -> np.ndarray:
-    """(d, rank) map to uncorrelated directions of variance 1, where there is any variance.
-
-    Columns have variance 1, or 0 if they are constant, whatever their scale was.
-    """
-    spectrum, directions = np.linalg.eigh(correlation)
-    kept = spectrum > _ROUNDING * len(spectrum)
-    return directions[:, kept] / np.sqrt(spectrum[kept])
+def _blurred(name: str, white: Whitening, d: int) -> str:
+    return (
+        f"{name} has rank {white.rank} of {d}: another combination of its columns varies so "
+        f"little that it cannot be told from rounding, and is left out."
+    )
 
 
 def _numpy(x: Any) -> np.ndarray:

@@ -135,6 +135,94 @@ def test_few_samples_of_many_columns_are_singular(engine, rng):
         assert information(x, y) == math.inf
 
 
+# ---- close to degenerate ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("small", [1e-3, 1e-6, 1e-9, 1e-12])
+def test_a_thin_direction_counts_as_any_other(engine, rng, small):
+    # an invertible map: these columns hold the same as those they are made of
+    x = rng.normal(size=(300, 2))
+    y = x[:, 1] + 0.5 * rng.normal(size=300)
+    thin = np.column_stack([x[:, 0], x[:, 0] + small * x[:, 1]])
+    tolerance = 1e-13 / small + 1e-12
+    found = it.mutual_information(thin, y, method="gaussian")
+    assert found.diagnostics["rank"] == (2, 1)
+    assert found.value == pytest.approx(information(x, y), abs=tolerance)
+    assert information(y, thin) == pytest.approx(found.value, abs=tolerance)
+    assert total(thin, y) == pytest.approx(found.value, abs=tolerance)
+    assert entropy(thin) == pytest.approx(entropy(x) + math.log(small), abs=tolerance)
+    z = y + x[:, 0] + rng.normal(size=300)
+    assert conditional(z, y, thin) == pytest.approx(conditional(z, y, x), abs=tolerance)
+
+
+@pytest.mark.parametrize("small", [1e-2, 1e-4, 1e-7, 1e-10])
+def test_a_close_copy_is_measured(engine, rng, small):
+    x, e, z = rng.normal(size=(3, 1000, 1))
+    found = it.mutual_information(x, x + small * e, method="gaussian", pointwise=True)
+    # ln(1 + 1/s^2)/2, by the variances that the samples have
+    x0, e0 = x - x.mean(), e - e.mean()
+    left = e0 - x0 * (x0 * e0).sum() / (x0**2).sum()
+    share = small**2 * (left**2).mean() / np.var(x + small * e)
+    assert found.value == pytest.approx(-math.log(share) / 2, abs=1e-14 / small + 1e-11)
+    assert found.diagnostics["pointwise"].mean() == pytest.approx(found.value, abs=1e-5)
+    assert total(x, x + small * e) == pytest.approx(found.value, abs=1e-14 / small + 1e-11)
+    wide = np.hstack([x, z])
+    other = np.hstack([x + small * e, z + 100 * small * rng.normal(size=(1000, 1))])
+    assert information(wide, other) > found.value
+
+
+@pytest.mark.parametrize("small", [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-9])
+def test_what_a_condition_leaves_the_same_is_infinite(engine, rng, small):
+    a, e = rng.normal(size=(2, 300))
+    with pytest.warns(it.InfotheoryWarning, match="a combination of columns of x equals one of y"):
+        assert conditional(a + small * e, e, a) == math.inf
+
+
+def test_a_direction_lost_in_rounding_is_told(engine, rng):
+    x, e = rng.normal(size=(2, 300))
+    y = e + rng.normal(size=300)
+    lost = np.column_stack([x + 1e8, x + 4e-7 * e + 1e8])
+    with pytest.warns(it.InfotheoryWarning, match="x has rank 1 of 2: .* told from rounding"):
+        it.mutual_information(lost, y, method="gaussian")
+    with pytest.warns(it.InfotheoryWarning, match="y has rank 1 of 2"):
+        it.mutual_information(y, lost, method="gaussian")
+    with pytest.warns(it.InfotheoryWarning, match="z has rank 1 of 2"):
+        it.conditional_mutual_information(y, e**2, lost, method="gaussian")
+    with pytest.warns(it.InfotheoryWarning, match=r"variables\[1\] has rank 1 of 2"):
+        it.total_correlation([y, lost], method="gaussian")
+    with (
+        pytest.warns(it.InfotheoryWarning, match="the covariance has rank 1 of 2"),
+        pytest.warns(it.InfotheoryWarning, match="x has rank 1 of 2: .* told from rounding"),
+    ):
+        assert it.entropy(lost, method="gaussian").value == -math.inf
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+def test_redundant_columns_are_no_news(engine, rng, dtype, offset):
+    for n, d in ((10, 2), (100, 5), (3000, 20)):
+        x = (rng.normal(size=(n, d)) + offset).astype(dtype)
+        y = (x[:, :1] - offset + rng.normal(size=(n, 1))).astype(dtype)
+        wide = np.column_stack([x, x.mean(axis=1), 3 * x[:, 0] - x[:, 1]]).astype(dtype)
+        found = it.mutual_information(wide, y, method="gaussian")
+        assert found.diagnostics["rank"] == (min(d, n - 1), 1)
+
+
+def test_one_variable_alone_shares_exactly_nothing(engine, rng):
+    x, still = rng.normal(size=(50, 3)), np.ones(50)
+    for alone in (x, x[:, 0], still):
+        found = it.total_correlation([still, still, alone], method="gaussian", pointwise=True)
+        assert (found.value, found.stderr) == (0.0, 0.0)
+        assert not found.diagnostics["pointwise"].any()
+
+
+def test_nothing_is_no_negative_zero(rng):
+    x, y = rng.normal(size=(2, 50))
+    found = it.mutual_information(x, y, method="gaussian", shrinkage=1)
+    assert str(found.value) == "0.0"
+
+
 # ---- invariances --------------------------------------------------------------------------
 
 
@@ -273,6 +361,20 @@ def test_terms_are_ratios_of_normal_densities(engine, rng):
     found = it.conditional_mutual_information(x, y, z, **options)
     np.testing.assert_allclose(local(found), expected, atol=1e-9)
     assert found.value == pytest.approx(expected.mean(), abs=1e-10)
+
+
+def test_terms_of_a_total_correlation(engine, rng):
+    x, y, z = rng.normal(size=(3, 60, 2)) * [[[2.0]], [[0.1]], [[1.0]]]
+    y[:, :1] += x[:, 1:]
+    z += x + y
+    found = it.total_correlation([x, y, z], method="gaussian", pointwise=True)
+    parts = sum(map(_local_density, (x, y, z)))
+    expected = _local_density(np.hstack([x, y, z])) - parts
+    np.testing.assert_allclose(found.diagnostics["pointwise"], expected, atol=1e-9)
+    assert found.value == pytest.approx(expected.mean(), abs=1e-10)
+    with pytest.warns(it.InfotheoryWarning):
+        found = it.total_correlation([x, x], method="gaussian", pointwise=True)
+    assert (found.diagnostics["pointwise"] == math.inf).all()
 
 
 @pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
