@@ -8,11 +8,14 @@ import numbers
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from infotheory.objects import of_table, refuse_mixed, words_or_numbers
+
 __all__ = [
+    "Labels",
     "choice",
     "codes",
     "costs",
@@ -20,6 +23,7 @@ __all__ = [
     "generator",
     "integer",
     "is_tensor",
+    "labelled",
     "line",
     "near_misses",
     "number",
@@ -27,6 +31,7 @@ __all__ = [
     "same_columns",
     "same_length",
     "several",
+    "symbols",
 ]
 
 
@@ -51,7 +56,7 @@ def real(x: Any, name: str) -> Any:
     if is_tensor(x):
         return _real_tensor(x, name)
     if x.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers; got dtype {x.dtype}.{_cure(x.dtype)}")
+        raise TypeError(f"{name} must hold real numbers; got dtype {x.dtype}.{_cure(x)}")
     x = _two_dimensional(x, name)
     _refuse_lost_digits(x, name)
     dtype = x.dtype.type if x.dtype in (np.float32, np.float64) else np.float64
@@ -82,22 +87,49 @@ def codes(x: Any, name: str) -> Any:
 
     Strings are numbered in sorted order; floats are accepted only where each is a whole number.
     """
+    return labelled(x, name).codes
+
+
+def symbols(x: Any, name: str) -> Any:
+    """Samples of labels for a method of real variables: as `real`, but strings are numbered."""
+    found = _array(x, name)
+    if is_tensor(found) or found.dtype.kind in "biuf":
+        return real(found, name)
+    return real(codes(found, name), name)
+
+
+class Labels(NamedTuple):
+    """Labels as integers, and what they were where they were words."""
+
+    codes: Any
+    """(n,) or (n, d) integers."""
+    words: np.ndarray | None = None
+    """The words that the codes of some columns number, in sorted order."""
+    worded: tuple[bool, ...] = ()
+    """For each column whether its codes number words, where some do."""
+
+
+def labelled(x: Any, name: str) -> Labels:
+    """Samples of a discrete variable as `codes` gives them, with the words they stand for."""
     x = _array(x, name)
     if is_tensor(x):
         if x.is_floating_point() or x.is_complex():
             # Labels are few: checking the floats once on the CPU keeps the rules in one place.
-            return sys.modules["torch"].as_tensor(codes(x.cpu(), name)).to(x.device)
-        return _shape(x, name, (1, 2)).contiguous()
-    if x.dtype.kind == "O" and all(isinstance(label, str) for label in x.flat):
-        x = x.astype(str)
+            return Labels(sys.modules["torch"].as_tensor(codes(x.cpu(), name)).to(x.device))
+        return Labels(_shape(x, name, (1, 2)).contiguous())
+    if x.dtype.kind in "OT":
+        x = words_or_numbers(x.astype(object), name)
+        if x.dtype.kind == "O":
+            return _labelled_columns(_shape(x, name, (1, 2)), name)
     if x.dtype.kind not in "biufUS":
         raise TypeError(
             f"{name} must hold integers or strings (discrete labels); got dtype {x.dtype}."
         )
     x = _shape(x, name, (1, 2))
     if x.dtype.kind in "US":
-        _, numbered = np.unique(x, return_inverse=True)
-        return np.ascontiguousarray(numbered.reshape(x.shape), dtype=np.int64)
+        words, numbered = np.unique(x, return_inverse=True)
+        numbered = np.ascontiguousarray(numbered.reshape(x.shape), dtype=np.int64)
+        return Labels(numbered, words, (True,) * (x.shape[1] if x.ndim == 2 else 1))
     if x.dtype.kind == "f":
         _refuse_non_finite(np.isfinite(x), name)
         if (np.floor(x) != x).any():
@@ -107,9 +139,10 @@ def codes(x: Any, name: str) -> Any:
                 f"choose a method for real data, bin it (method='binned'), or make labels of it "
                 f"(infotheory.clusters)."
             )
-        if (np.abs(x) >= 2.0**63).any():
+        # Half precision does not reach so far, and could not even hold the limit.
+        if x.dtype.itemsize > 2 and (np.abs(x) >= 2.0**63).any():
             raise ValueError(f"{name} must hold labels below 2**63 in size; got {np.abs(x).max()}.")
-    return np.require(x, np.int64, ["C", "A", "W"])
+    return Labels(np.require(x, np.int64, ["C", "A", "W"]))
 
 
 def several(arrays: Any, name: str) -> list[Any]:
@@ -127,7 +160,7 @@ def costs(x: Any, name: str) -> Any:
     x = _array(x, name)
     kind = "c" if is_tensor(x) and x.is_complex() else "f" if is_tensor(x) else x.dtype.kind
     if kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers; got dtype {x.dtype}.{_cure(x.dtype)}")
+        raise TypeError(f"{name} must hold real numbers; got dtype {x.dtype}.{_cure(x)}")
     shape = tuple(x.shape)
     if len(shape) not in (2, 3):
         raise ValueError(f"{name} must have shape (n, m) or (B, n, m); got {shape}.")
@@ -227,7 +260,7 @@ def _array(x: Any, name: str) -> Any:
     if is_tensor(x):
         return _tensor(x, name)
     if hasattr(x, "to_numpy"):
-        x = x.to_numpy()
+        x = of_table(x, name, _refuse_lost_digits)
     if isinstance(x, (list, tuple)):
         x = _of_list(x, name)
     try:
@@ -235,6 +268,26 @@ def _array(x: Any, name: str) -> Any:
     except ValueError as error:
         raise ValueError(f"{name} must be a rectangular array; {error}.") from None
     return x
+
+
+def _labelled_columns(x: np.ndarray, name: str) -> Labels:
+    """A table whose columns hold labels of different kinds: words of all columns are one kind."""
+    columns = []
+    for place, column in enumerate(x.T):
+        if all(isinstance(value, (numbers.Real, np.bool_)) for value in column):
+            columns.append(np.array(column.tolist()))
+        else:
+            columns.append(words_or_numbers(column, f"{name}[:, {place}]"))
+    worded = tuple(column.dtype.kind in "US" for column in columns)
+    found = np.empty(x.shape, np.int64)
+    words = [column for column, is_words in zip(columns, worded, strict=True) if is_words]
+    numbered = labelled(np.stack(words, axis=1), name) if words else Labels(None)
+    if words:
+        found[:, np.array(worded)] = numbered.codes
+    for place, column in enumerate(columns):
+        if not worded[place]:
+            found[:, place] = codes(column, f"{name}[:, {place}]")
+    return Labels(found, numbered.words, worded if words else ())
 
 
 def _of_list(rows: Sequence[Any], name: str) -> Sequence[Any]:
@@ -245,29 +298,14 @@ def _of_list(rows: Sequence[Any], name: str) -> Sequence[Any]:
             f"{name} must not hold masked arrays, since their masks would be ignored; drop the "
             f"masked rows first."
         )
-    _refuse_mixed(rows, types, name)
+    refuse_mixed(rows, types, name)
     for row in rows:
         if isinstance(row, (list, tuple)):
-            _refuse_mixed(row, set(map(type, row)), name)
+            refuse_mixed(row, set(map(type, row)), name)
     if not any(map(is_tensor, rows)):
         return rows
     host = [_tensor(each, name) if is_tensor(each) else each for each in rows]
     return [each.cpu().numpy() if is_tensor(each) else each for each in host]
-
-
-def _refuse_mixed(values: Sequence[Any], types: set[type], name: str) -> None:
-    """Strings turn numbers beside them into strings too: 1 into "1", and NaN into a label."""
-    strings = [kind for kind in types if issubclass(kind, (str, bytes))]
-    if not strings or len(strings) == len(types):
-        return
-    first, other = (
-        next(value for value in values if isinstance(value, (str, bytes)) is wanted)
-        for wanted in (True, False)
-    )
-    raise TypeError(
-        f"{name} must not mix strings with other types, which would become strings; got "
-        f"{first!r} and {other!r}. Make all strings or all numbers, and drop missing values."
-    )
 
 
 def _tensor(x: Any, name: str) -> Any:
@@ -359,14 +397,18 @@ def _refuse_non_finite(finite: np.ndarray, name: str) -> None:
     )
 
 
-def _cure(dtype: np.dtype) -> str:
+def _cure(x: Any) -> str:
     cures = {
         "O": " Convert it first: numpy.asarray(values, dtype=float).",
         "c": " Pass real and imaginary part as two columns.",
         "U": " Strings are labels: choose a method for discrete data.",
         "S": " Strings are labels: choose a method for discrete data.",
+        "T": " Strings are labels: choose a method for discrete data.",
     }
-    return cures.get(dtype.kind, "")
+    kind = x.dtype.kind
+    if kind == "O" and any(isinstance(value, (str, bytes)) for value in x.flat):
+        kind = "U"
+    return cures.get(kind, "")
 
 
 def _range(low: int, high: int | None) -> str:

@@ -114,7 +114,7 @@ def pairwise(
     entry = measure.entry
     if len(entry.inputs) != 2:
         raise ValueError(f"pairwise needs an estimator of two variables; {entry.key} is none.")
-    columns = [_columns(part) for part in entry.check(x, x if y is None else y)]
+    columns = [_columns(part) for part in _checked(measure, x, x if y is None else y)]
     shape = columns[0].shape[1], columns[1].shape[1]
     mirrored = y is None and _treats_alike(measure)
     among = itertools.combinations if mirrored else itertools.permutations
@@ -138,6 +138,10 @@ def pairwise(
             stacklevel=outside(),
         )
     return Pairwise(values, stderr, entry.unit, entry.key, len(columns[0]), tuple(doubts))
+
+
+def _checked(measure: registry.Measure, x: Any, y: Any) -> list[Any]:
+    return measure.entry.check(x, y, options=measure.options)
 
 
 def _columns(part: Any) -> Any:

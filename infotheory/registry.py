@@ -83,6 +83,9 @@ class Entry:
     null : callable or None
         ``null(x, y, orders, **options)``: the values with the rows of y in each of several
         orders, found together, or None where that is no faster.
+    labels : Mapping
+        Real arrays that hold labels, strings too, where an option has a value: by their names,
+        the name of that option and the value.
     """
 
     key: str
@@ -98,6 +101,7 @@ class Entry:
     paired: bool = True
     resolved: Mapping[str, str] = field(default_factory=dict)
     null: Callable[..., Any] | None = None
+    labels: Mapping[str, tuple[str, Any]] = field(default_factory=dict)
 
     @property
     def quantity(self) -> str:
@@ -131,17 +135,38 @@ class Entry:
         """Whether the estimator takes any number of arrays."""
         return self.inputs[-1] == "..."
 
-    def check(self, *arrays: Any) -> list[Any]:
-        """The arrays as the estimator takes them, or an error that names the wrong one."""
+    def check(self, *arrays: Any, options: Mapping[str, Any] | None = None) -> list[Any]:
+        """The arrays as the estimator takes them, or an error that names the wrong one.
+
+        The options say which real arrays hold labels.
+        """
         names, kinds = self.names, self.inputs
         if self.takes_any_number:
             names = tuple(f"{names[0]}[{place}]" for place in range(len(arrays)))
             kinds = (kinds[0],) * len(arrays)
         named = zip(kinds, names, arrays, strict=True)
-        samples = [_KINDS[kind](x, name) for kind, name, x in named]
+        if self.labels:
+            samples = [self._labels_or(kind, name, x, options or {}) for kind, name, x in named]
+        else:
+            samples = [_KINDS[kind](x, name) for kind, name, x in named]
         alike = checks.same_length if self.paired else checks.same_columns
         alike(**dict(zip(names, samples, strict=True)))
         return samples
+
+    def _labels_or(self, kind: str, name: str, x: Any, options: Mapping[str, Any]) -> Any:
+        """An array of labels, where the options say that it is one, or else of its kind."""
+        if name not in self.labels:
+            return _KINDS[kind](x, name)
+        option, value = self.labels[name]
+        chosen = options.get(option, self.options[option])
+        if isinstance(chosen, type(value)) and chosen == value:
+            return checks.symbols(x, name)
+        try:
+            return _KINDS[kind](x, name)
+        except TypeError as error:
+            if "Strings are labels" not in str(error):
+                raise
+            raise TypeError(f"{error} Or pass {option}={value!r}, if it fits.") from None
 
     def completed(self, found: Estimate, options: Mapping[str, Any], n: int = 0) -> Estimate:
         """The estimate with its unit, name, options and n, whose warnings have been said aloud."""
@@ -176,6 +201,7 @@ def estimator(
     paired: bool = True,
     resolved: Mapping[str, str] | None = None,
     null: Callable[..., Any] | None = None,
+    labels: Mapping[str, tuple[str, Any]] | None = None,
 ) -> Callable[[Callable[..., Estimate]], Callable[..., Estimate]]:
     """Register a function of checked arrays as the estimator `key`.
 
@@ -188,7 +214,7 @@ def estimator(
         def checked(*arrays: Any, **options: Any) -> Estimate:
             arrays = _arrays_by_name(made, arrays, options)
             _refuse_unknown(made, options)
-            samples = made.check(*arrays)
+            samples = made.check(*arrays, options=options)
             options = {**made.options, **options}
             found = function(*samples, **options)
             return made.completed(found, options, len(samples[0]))
@@ -207,6 +233,7 @@ def estimator(
             paired=paired,
             resolved=MappingProxyType(dict(resolved or {})),
             null=null,
+            labels=MappingProxyType(dict(labels or {})),
         )
         _register[key] = made
         return checked

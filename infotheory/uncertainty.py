@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -250,7 +251,7 @@ def _prepared(key: str | Measure, arrays: tuple[Any, ...]) -> tuple[Measure, lis
     chosen = measure(key)
     if not _accepts(entry := chosen.entry, len(arrays)):
         raise TypeError(f"{entry.key} takes {_taken(entry)}; got {len(arrays)}.")
-    return chosen, entry.check(*arrays)
+    return chosen, entry.check(*arrays, options=chosen.options)
 
 
 def _accepts(entry: Entry, count: int) -> bool:
@@ -279,4 +280,6 @@ def repeated(one: Callable[[Any], Any], over: Iterable[Any], n_jobs: int | None)
     """`one` of each, wherever joblib runs it."""
     from joblib import Parallel, delayed
 
+    if n_jobs is not None and checks.integer(n_jobs, "n_jobs", low=-sys.maxsize) == 0:
+        raise ValueError("n_jobs must not be 0: 1 is no parallel job, and -1 one for each core.")
     return list(Parallel(n_jobs=n_jobs)(delayed(one)(each) for each in over))

@@ -126,6 +126,63 @@ def test_fractions_are_shown():
         checks.codes(torch.tensor([1.0, 0.5]), "y")
 
 
+@pytest.mark.filterwarnings("error")
+def test_half_precision_holds_labels():
+    assert checks.codes(np.array([1, 0, 65504], np.float16), "x").tolist() == [1, 0, 65504]
+
+
+def test_strings_of_variable_width_are_labels():
+    x = np.array(["b", "a", "b"], dtype=np.dtypes.StringDType())
+    assert checks.codes(x, "x").tolist() == [1, 0, 1]
+    with pytest.raises(TypeError, match=r"x must hold real numbers.*Strings are labels"):
+        checks.real(x, "x")
+
+
+# ---- tables -------------------------------------------------------------------------------
+
+
+def test_tables_of_several_kinds_of_numbers_are_numbers():
+    x, whole, yes = np.array([0.5, 1.5, 2.5]), np.array([3, 1, 2]), np.array([True, False, True])
+    table = pd.DataFrame({"x": x, "whole": pd.array(whole, dtype="Int64"), "yes": yes})
+    found = checks.real(table, "x")
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, np.column_stack([x, whole, yes]))
+    np.testing.assert_array_equal(
+        checks.codes(table[["whole", "yes"]], "x"), np.column_stack([whole, yes])
+    )
+    table["whole"] += 2**60
+    with pytest.raises(ValueError, match="must hold integers below"):
+        checks.real(table, "x")
+
+
+def test_tables_of_several_kinds_of_labels_are_labels():
+    words, other, whole = ["b", "a", "b"], ["a", "c", "a"], [3, 1, 3]
+    table = pd.DataFrame({"words": words, "whole": whole, "other": other})
+    assert checks.codes(table, "x").tolist() == [[1, 3, 0], [0, 1, 2], [1, 3, 0]]
+    assert checks.codes(table.astype("category"), "x").tolist() == [[1, 3, 0], [0, 1, 2], [1, 3, 0]]
+    assert checks.codes(table[["words", "other"]].astype("category"), "x").shape == (3, 2)
+    assert it.entropy(table, method="plugin").diagnostics["outcomes"] == 2
+    with pytest.raises(TypeError, match=r"x\[:, 1\] must hold integers or strings.* float, str"):
+        checks.codes(pd.DataFrame({"a": [1, 2], "b": pd.Series(["x", 0.5])}), "x")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (pd.Series(["a", pd.NA, "b"], dtype="string"), r"1 of 3 .* \(1,\).*x.dropna\(\)"),
+        (pd.Series(["a", None, "b"], dtype="category"), r"1 of 3 .* \(1,\).*x.dropna\(\)"),
+        (pd.DataFrame({"a": pd.array([1, None]), "b": [0.5, 1]}), r"1 of 4 .* \(1, 0\)"),
+        (np.array(["a", None, np.nan], dtype=object), r"2 of 3 .* \(1,\)"),
+    ],
+    ids=["string", "category", "table", "objects"],
+)
+def test_missing_values_are_called_missing(given, said):
+    kinds = [checks.codes] if isinstance(given, np.ndarray) else [checks.codes, checks.real]
+    for check in kinds:
+        with pytest.raises(TypeError, match=f"^x must not hold missing values; {said}"):
+            check(given, "x")
+
+
 # ---- several arrays -----------------------------------------------------------------------
 
 

@@ -123,6 +123,12 @@ def test_S3_classif(labelled, k):
     close(it.mixed_mutual_information(x, y, variant="ross", k=k), classif(x, y, n_neighbors=k))
 
 
+def test_S3_classif_takes_words(labelled):
+    x, y = labelled
+    words = np.array([f"class {label}" for label in y])
+    close(it.mixed_mutual_information(x, words, variant="ross"), classif(x, words))
+
+
 def test_S3_classif_leaves_out_a_label_that_nobody_shares(labelled):
     x, y = np.append(labelled[0], 0.3), np.append(labelled[1], 9)
     close(it.mixed_mutual_information(x, y, variant="ross"), classif(x, y))

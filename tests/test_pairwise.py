@@ -162,6 +162,13 @@ def test_doubts_about_pairs_are_one_warning(x):
     assert {pair[:2] for pair in found.warnings} == {(0, 3), (1, 3), (2, 3)}
 
 
+def test_no_number_of_jobs_is_refused(x):
+    with pytest.raises(ValueError, match="n_jobs must not be 0"):
+        it.pairwise(x, n_jobs=0)
+    with pytest.raises(TypeError, match="n_jobs must be an integer"):
+        it.pairwise(x, n_jobs="all")
+
+
 def test_wrong_questions_are_refused(x):
     with pytest.raises(ValueError, match="two variables"):
         it.pairwise(x, quantity="conditional_mutual_information")

@@ -94,6 +94,7 @@ def binned_entropy(
     inputs=("real", "real"),
     source="Saxe et al. (2018), doi:10.1088/1742-5468/ab3985; Chelombiev et al., arXiv:1902.09037",
     truth=(truth.separated_classes(4),),
+    labels={"y": ("discrete_y", True)},
 )
 def binned_mutual_information(
     x: Any,
@@ -118,7 +119,8 @@ def binned_mutual_information(
     strategy, bins, bin_width
         As for :func:`binned_entropy`.
     discrete_y : bool
-        The entries of y are labels: each distinct row is a symbol, and nothing is binned.
+        The entries of y are labels, numbers or strings: each distinct row is a symbol, and
+        nothing is binned.
 
     Returns
     -------
@@ -158,6 +160,7 @@ def binned_mutual_information(
     inputs=("real", "real", "real"),
     source="Cover & Thomas (2006), doi:10.1002/047174882X, eq. 2.60",
     truth=(_BITS,),
+    labels={"z": ("discrete_z", True)},
 )
 def binned_conditional_mutual_information(
     x: Any,
@@ -181,7 +184,8 @@ def binned_conditional_mutual_information(
     strategy, bins, bin_width
         As for :func:`binned_entropy`.
     discrete_z : bool
-        The entries of z are labels: each distinct row is a symbol, and nothing is binned.
+        The entries of z are labels, numbers or strings: each distinct row is a symbol, and
+        nothing is binned.
 
     Returns
     -------

@@ -35,6 +35,7 @@ _OF_TIES = "choose a smaller k, or method='plugin' where all are whole labels"
     inputs=("real", "real"),
     source="Gao et al. (2017), arXiv:1709.06212; Ross (2014), doi:10.1371/journal.pone.0087357",
     truth=(truth.correlated_normals(0.6), truth.censored_normals(0.6, 1.0)),
+    labels={"y": ("variant", "ross")},
 )
 def mixed_mutual_information(
     x: Any,
@@ -57,7 +58,7 @@ def mixed_mutual_information(
     Parameters
     ----------
     x, y : real arrays, shape (n,) or (n, d)
-        Paired samples; labels as numbers.
+        Paired samples; labels as numbers, or those of y in Ross's variant as strings.
     k : int
         Which neighbour; a larger k has less variance and more bias.
     scale : {"standardise", "rank", None}

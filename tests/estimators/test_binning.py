@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -316,3 +317,21 @@ def test_a_condition_that_holds_labels_is_warned_of(rng):
         it.conditional_mutual_information(x, y, z % 4, method="binned", bins=4)
     with pytest.raises(TypeError, match="discrete_z must be True or False; got str 'yes'"):
         it.conditional_mutual_information(x, y, z, method="binned", discrete_z="yes")
+
+
+def test_words_are_labels_where_an_option_says_so(rng):
+    labels = rng.integers(0, 3, 200)
+    x, other = rng.normal(size=(2, 200)) + labels
+    words = np.array(["cat", "dog", "hen"])[labels]
+    binned = {"method": "binned"}
+    for named in (words, pd.Series(words, dtype="category"), pd.Series(words, dtype="string")):
+        numbered = it.mutual_information(x, labels, discrete_y=True, **binned)
+        found = it.mutual_information(x, named, discrete_y=True, **binned)
+        assert (found.value, found.stderr) == (numbered.value, numbered.stderr)
+        numbered = it.conditional_mutual_information(x, other, labels, discrete_z=True, **binned)
+        found = it.conditional_mutual_information(x, other, named, discrete_z=True, **binned)
+        assert (found.value, found.stderr) == (numbered.value, numbered.stderr)
+    with pytest.raises(TypeError, match=r"y must hold real numbers.*Or pass discrete_y=True"):
+        it.mutual_information(x, words, **binned)
+    halves = it.mutual_information(x, labels / 2, discrete_y=True, **binned)
+    assert halves.value == it.mutual_information(x, labels, discrete_y=True, **binned).value

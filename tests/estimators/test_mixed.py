@@ -6,6 +6,7 @@ import math
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -248,8 +249,10 @@ def test_what_is_no_label_is_refused(rng):
     x = rng.normal(size=20)
     with pytest.raises(ValueError, match=r"^y must hold discrete labels.*fractions.*0\.5"):
         ross(x, np.arange(20) / 2)
-    with pytest.raises(TypeError, match=r"^y must hold real numbers.*Strings are labels"):
-        ross(x, np.array(["a", "b"] * 10))
+    with pytest.raises(TypeError, match=r"^y must hold real numbers.*Or pass variant='ross'"):
+        mixed(x, np.array(["a", "b"] * 10))
+    with pytest.raises(TypeError, match=r"^x must hold real numbers.*Strings are labels"):
+        ross(np.array(["a", "b"] * 10), x > 0)
     with pytest.raises(ValueError, match="variant must be one of 'gao', 'ross'"):
         mixed(x, x, variant="rose")
     with pytest.raises(ValueError, match="n=20 samples; k=20 needs at least 21"):
@@ -437,3 +440,19 @@ def test_coarse_data_need_no_warning(rng):
         warnings.simplefilter("error")
         mixed(x, y)
         ross(x, y)
+
+
+@pytest.mark.parametrize("make", [np.array, list, pd.Series, pd.Categorical], ids=str)
+def test_words_are_labels_where_y_holds_labels(rng, make):
+    labels = rng.integers(0, 3, 200)
+    x = rng.normal(size=200) + labels
+    words = make(np.array(["cat", "dog", "hen"])[labels])
+    numbered = it.mixed_mutual_information(x, labels, variant="ross")
+    found = it.mixed_mutual_information(x, words, variant="ross")
+    assert (found.value, found.stderr) == (numbered.value, numbered.stderr)
+    of_pairs = it.pairwise(x[:, None], words, method="mixed", variant="ross")
+    assert of_pairs.values == [[numbered.value]]
+    test = it.permutation_test(
+        it.measure("mutual_information:mixed", variant="ross"), x, words, permutations=5
+    )
+    assert test.estimate.value == numbered.value
