@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -56,9 +57,51 @@ class _Rows(NamedTuple):
     """Distinct rows of labels, and how often each occurs."""
 
     labels: np.ndarray
-    """(m, d) whole numbers; those of words are places in the vocabulary."""
+    """(m, d) whole numbers; those of words are their numbers in the vocabulary."""
     counts: np.ndarray
     """(m,) how often each row occurs."""
+
+
+class _Words:
+    """The words of a variable, numbered as they came: a word keeps its number for ever.
+
+    So counts that share a vocabulary need no copy of it, whatever is counted in either of them.
+    """
+
+    def __init__(self, words: Iterable[Any] = ()) -> None:
+        self._numbers = {word: number for number, word in enumerate(words)}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Words, (list(self._numbers),)
+
+    def numbers(self, words: Iterable[Any]) -> np.ndarray:
+        """The number of each word, a new one where it was not known."""
+        known = self._numbers
+        with self._lock:
+            found = [known.setdefault(word, len(known)) for word in words]
+        return np.array(found, np.int64)
+
+    def first(self, count: int) -> list[Any]:
+        """The words with the smallest numbers, in the order of these."""
+        return list(itertools.islice(self._numbers, count))
+
+
+class _Variable(NamedTuple):
+    """What the columns of a variable hold."""
+
+    kinds: tuple[str, ...]
+    """For each column "integers", "strings" or "bytes"."""
+    words: _Words | None
+    """The words of its columns, if there are any."""
+
+    @property
+    def worded(self) -> list[int]:
+        """The columns that hold words."""
+        return [place for place, kind in enumerate(self.kinds) if kind != "integers"]
 
 
 class Counts:
@@ -118,8 +161,7 @@ class Counts:
                 "estimator with all samples instead."
             )
         self._blocks: list[_Rows] = []
-        self._widths: tuple[int, ...] = ()
-        self._words: tuple[np.ndarray | None, ...] = ()
+        self._variables: tuple[_Variable, ...] = ()
 
     @property
     def _entry(self) -> registry.Entry:
@@ -150,15 +192,14 @@ class Counts:
             the kind of its labels; for a wrong number of arrays, or unequal lengths.
         """
         self._expect(len(arrays))
-        labels, words = [], []
-        for x, codes in zip(arrays, self._entry.check(*arrays), strict=True):
-            codes = codes.cpu().numpy() if checks.is_tensor(codes) else codes
-            labels.append(codes[:, None] if codes.ndim == 1 else codes)
-            words.append(_vocabulary(x))
+        names = self._names or tuple(f"variables[{place}]" for place in range(len(arrays)))
+        found = [checks.labelled(x, name) for x, name in zip(arrays, names, strict=True)]
+        alike = dict(zip(names, (each.codes for each in found), strict=True))
+        checks.same_length(**alike)
+        columns, variables = zip(*map(_counted, found), strict=True)
+        rows = np.ascontiguousarray(np.concatenate(columns, axis=1))
         block = copy.copy(self)
-        block._widths = tuple(columns.shape[1] for columns in labels)
-        block._words = tuple(words)
-        rows = np.ascontiguousarray(np.concatenate(labels, axis=1))
+        block._variables = variables
         block._blocks = [_distinct(rows, np.ones(len(rows), np.int64))]
         self.__dict__.update(self.merge(block).__dict__)
         return self
@@ -191,8 +232,11 @@ class Counts:
         if not self._blocks or not other._blocks:
             return copy.copy(self if self._blocks else other)
         self._refuse_unlike(other)
+        pairs = list(zip(self._variables, other._variables, strict=True))
+        # The larger vocabularies keep their numbers, and the smaller ones are looked up in them.
+        kept = [max(pair, key=lambda each: len(each.words or ())) for pair in pairs]
         merged = copy.copy(self)
-        merged._words = tuple(map(_union, self._words, other._words))
+        merged._variables = tuple(kept)
         merged._blocks = _tidy([*self._renumbered(merged), *other._renumbered(merged)])
         return merged
 
@@ -212,6 +256,8 @@ class Counts:
         if not self._blocks:
             raise ValueError("Counts has counted nothing yet; call partial_fit first.")
         rows = _joined(self._blocks)
+        # Sums over rows have the same last bit if their order is the same, whatever the blocks.
+        rows = self._sorted(rows)
         ends = itertools.pairwise(np.cumsum((0, *self._widths)))
         parts = [np.ascontiguousarray(rows.labels[:, start:end]) for start, end in ends]
         table = Table(rows.counts, tuple(ops.of(part).row_codes(part) for part in parts))
@@ -220,6 +266,48 @@ class Counts:
 
     def __repr__(self) -> str:
         return f"<Counts for {self.measure}, n={self.n}>"
+
+    def __copy__(self) -> Counts:
+        """Shares everything: blocks are never changed, and vocabularies only grow."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the words that others have counted since."""
+        state = dict(self.__dict__)
+        state["_variables"] = tuple(
+            variable._replace(words=variable.words and _Words(variable.words.first(self._used(i))))
+            for i, variable in enumerate(self._variables)
+        )
+        return state
+
+    @property
+    def _widths(self) -> tuple[int, ...]:
+        return tuple(len(variable.kinds) for variable in self._variables)
+
+    def _sorted(self, rows: _Rows) -> _Rows:
+        """The rows in the order of their labels, and words in alphabetical order."""
+        labels = rows.labels.copy()
+        for place, variable in enumerate(self._variables):
+            if variable.words is not None:
+                words = variable.words.first(self._used(place))
+                rank = np.empty(len(words), np.int64)
+                rank[sorted(range(len(words)), key=words.__getitem__)] = np.arange(len(words))
+                columns = self._columns(place)
+                labels[:, columns] = rank[labels[:, columns]]
+        order = np.lexsort(labels.T[::-1])
+        return _Rows(labels[order], rows.counts[order])
+
+    def _columns(self, place: int) -> list[int]:
+        """Where the words of a variable are among the columns of all."""
+        start = sum(self._widths[:place])
+        return [start + column for column in self._variables[place].worded]
+
+    def _used(self, place: int) -> int:
+        """How many words of a variable have been counted here."""
+        columns = self._columns(place)
+        return max((int(block.labels[:, columns].max()) + 1 for block in self._blocks), default=0)
 
     @property
     def _options(self) -> dict[str, Any]:
@@ -253,27 +341,25 @@ class Counts:
                     f"{name} must have as many columns in all blocks; got {widths[0]} and "
                     f"{widths[1]}."
                 )
-            kinds = _kind(self._words[place]), _kind(other._words[place])
+            kinds = self._variables[place].kinds, other._variables[place].kinds
             if kinds[0] != kinds[1]:
+                came = [" and ".join(dict.fromkeys(each)) for each in kinds]
                 raise TypeError(
-                    f"{name} must hold labels of one kind in all blocks; got {kinds[0]} and "
-                    f"{kinds[1]}. Convert one of them first: {name}.astype(str)."
+                    f"{name} must hold labels of one kind in all blocks; got {came[0]} and "
+                    f"{came[1]}. Convert one of them first: {name}.astype(str)."
                 )
 
     def _renumbered(self, merged: Counts) -> list[_Rows]:
         """The blocks, with the words numbered as in the merged vocabularies."""
-        pairs = list(zip(self._words, merged._words, self._widths, strict=True))
-        if all(old is None or new is None or len(old) == len(new) for old, new, _ in pairs):
-            return self._blocks
-        blocks = []
-        for labels, counts in self._blocks:
-            labels, start = labels.copy(), 0
-            for old, new, width in pairs:
-                columns = slice(start, start + width)
-                if old is not None and new is not None:
-                    labels[:, columns] = np.searchsorted(new, old)[labels[:, columns]]
-                start += width
-            blocks.append(_Rows(labels, counts))
+        blocks = self._blocks
+        for place, (own, new) in enumerate(zip(self._variables, merged._variables, strict=True)):
+            if own.words is None or new.words is None or own.words is new.words:
+                continue
+            numbers = new.words.numbers(own.words.first(self._used(place)))
+            columns = self._columns(place)
+            blocks = [_Rows(labels.copy(), counts) for labels, counts in blocks]
+            for labels, _ in blocks:
+                labels[:, columns] = numbers[labels[:, columns]]
         return blocks
 
 
@@ -315,33 +401,23 @@ def _joined(blocks: list[_Rows]) -> _Rows:
 
 
 def _tidy(blocks: list[_Rows]) -> list[_Rows]:
-    """The blocks, the later ones joined once they are as long as the first.
+    """The blocks, the last ones joined until each is more than twice as long as the next.
 
-    So a long table is not counted anew for each short block, and memory stays within a few times
-    that of the distinct rows.
+    So a row takes part in few joints however many blocks there are, and memory stays within
+    twice that of the distinct rows.
     """
-    if sum(len(block.counts) for block in blocks[1:]) < len(blocks[0].counts):
-        return blocks
-    return [_joined(blocks)]
+    blocks = list(blocks)
+    while len(blocks) > 1 and len(blocks[-2].counts) <= 2 * len(blocks[-1].counts):
+        blocks[-2:] = [_joined(blocks[-2:])]
+    return blocks
 
 
-def _vocabulary(x: Any) -> np.ndarray | None:
-    """The sorted words of a variable, of which `checks.codes` gives the places; None of numbers."""
-    if checks.is_tensor(x):
-        return None
-    x = np.asarray(x.to_numpy() if hasattr(x, "to_numpy") else x)
-    if x.dtype.kind == "O":
-        x = x.astype(str)
-    return np.unique(x) if x.dtype.kind in "US" else None
-
-
-def _union(first: np.ndarray | None, second: np.ndarray | None) -> np.ndarray | None:
-    if first is None or second is None:
-        return None
-    return first if np.array_equal(first, second) else np.union1d(first, second)
-
-
-def _kind(words: np.ndarray | None) -> str:
-    if words is None:
-        return "integers"
-    return "strings" if words.dtype.kind == "U" else "bytes"
+def _counted(found: checks.Labels) -> tuple[np.ndarray, _Variable]:
+    """The labels of a variable in columns, and what they are."""
+    codes = found.codes.cpu().numpy() if checks.is_tensor(found.codes) else found.codes
+    codes = codes[:, None] if codes.ndim == 1 else codes
+    if found.words is None:
+        return codes, _Variable(("integers",) * codes.shape[1], None)
+    kind = "strings" if found.words.dtype.kind == "U" else "bytes"
+    kinds = tuple(kind if is_words else "integers" for is_words in found.worded)
+    return codes, _Variable(kinds, _Words(found.words.tolist()))

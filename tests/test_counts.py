@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import infotheory as it
 from infotheory import registry
-from infotheory.counts import Counts
+from infotheory.counts import Counts, _Words
 
 KEYS = [entry.key for entry in registry.entries() if set(entry.inputs) <= {"codes", "..."}]
 
@@ -167,6 +167,52 @@ def test_warnings_are_said_aloud():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         counts.partial_fit(np.zeros(500, int)).finalize()
+
+
+@pytest.mark.parametrize("key", ["mutual_information:plugin", "total_correlation:plugin"])
+def test_no_split_changes_a_bit_of_the_error(key, rng):
+    arrays = [np.char.add("w", each.astype(str)) for each in rng.integers(9, size=(2, 300))]
+    whole = Counts(key).partial_fit(*arrays).finalize()
+    for count in (2, 3, 7, 50):
+        blocks = [np.array_split(each, count) for each in arrays]
+        parts = [Counts(key).partial_fit(*block) for block in zip(*blocks, strict=True)]
+        found = merged(parts, rng).finalize()
+        assert (found.value, found.stderr) == (whole.value, whole.stderr)
+
+
+def test_blocks_of_new_words_cost_no_more_than_the_first_ones():
+    # each word is looked up once: nothing is numbered anew for a later block
+    key, looked_up = "entropy:plugin", 0
+
+    class Watched(_Words):
+        def numbers(self, words):
+            nonlocal looked_up
+            words = list(words)
+            looked_up += len(words)
+            return super().numbers(words)
+
+    counts = Counts(key).partial_fit(["first"])
+    counts._variables = (counts._variables[0]._replace(words=Watched(["first"])),)
+    for block in range(60):
+        counts.partial_fit([f"w{block}-{i}" for i in range(50)][: 50 if block else 1])
+    total = counts
+    for block in range(60):
+        total = total.merge(Counts(key).partial_fit([f"v{block}-{i}" for i in range(50)]))
+    assert counts._variables[0].words is total._variables[0].words
+    assert looked_up <= 2 * 60 * 50
+    assert (counts.n, total.n) == (1 + 1 + 59 * 50, 1 + 1 + 119 * 50)
+    assert counts.finalize().diagnostics["outcomes"] == counts.n
+    assert pickle.loads(pickle.dumps(counts)).finalize().value == counts.finalize().value
+    assert b"v3-7" in pickle.dumps(total)
+    assert b"v3-7" not in pickle.dumps(counts)
+
+
+def test_columns_of_several_kinds():
+    table = pd.DataFrame({"word": ["b", "a", "b", "c"], "whole": [3, 1, 3, 1]})
+    counts = Counts("entropy:plugin").partial_fit(table[2:]).partial_fit(table[:2])
+    assert_same(counts.finalize(), it.entropy(table, method="plugin"))
+    with pytest.raises(TypeError, match="of one kind in all blocks; got strings and integers and"):
+        counts.partial_fit(table[["whole", "word"]])
 
 
 # ---- bad use ------------------------------------------------------------------------------
