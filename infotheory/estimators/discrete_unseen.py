@@ -23,6 +23,8 @@ _NOTHING = 36.0
 _GRID, _MOST_POINTS = 129, 1 << 15
 #: From here on the asymptotic series of gamma and trigamma are exact to rounding.
 _LARGE = 1e3
+#: From here on integers are counted as floats; and up to here powers of them are finite.
+_BEYOND, _MOST_OUTCOMES = 2**53, 10**100
 
 
 def chao_shen(counted: Fingerprint) -> float:
@@ -75,6 +77,8 @@ def _with_unseen(counted: Fingerprint, outcomes: int | None) -> Fingerprint:
     if outcomes is None:
         return counted
     outcomes = checks.integer(outcomes, "outcomes", low=1)
+    if outcomes > _MOST_OUTCOMES:
+        raise ValueError("outcomes must be at most 10**100; got a larger number.")
     unseen = outcomes - counted.outcomes
     if unseen < 0:
         raise ValueError(
@@ -83,13 +87,15 @@ def _with_unseen(counted: Fingerprint, outcomes: int | None) -> Fingerprint:
         )
     if unseen == 0:
         return counted
-    return Fingerprint(np.append(0, counted.sizes), np.append(unseen, counted.times))
+    # An alphabet beyond the integers is counted as a float, which no sum tells from it.
+    size = unseen if outcomes < _BEYOND else float(unseen)
+    return Fingerprint(np.append(0, counted.sizes), np.append(size, counted.times))
 
 
 def _mean(counted: Fingerprint, beta: np.ndarray) -> np.ndarray:
     """Mean entropy of the posterior Dirichlet(n_i + beta), for each beta of a column."""
     u = counted.sizes + beta
-    total = counted.n + counted.outcomes * beta[:, 0]
+    total = counted.n + float(counted.outcomes) * beta[:, 0]
     weighted = (counted.times * u * digamma(u + 1)).sum(axis=1)
     return digamma(total + 1) - weighted / total
 
@@ -101,7 +107,7 @@ def _squared_deviation(counted: Fingerprint, beta: np.ndarray, value: float) -> 
     and Wolf know the mean of each term; taken about `value` it does not cancel.
     """
     times, u = counted.times, counted.sizes + beta
-    total = counted.n + counted.outcomes * beta
+    total = counted.n + float(counted.outcomes) * beta
     level, curve = digamma(total + 2) - value, polygamma(1, total + 2)
     first = u * (digamma(u + 1) - level)
     pairs = (times * first).sum(axis=1) ** 2 - (times * first**2).sum(axis=1)
@@ -134,7 +140,7 @@ def _posterior_average(counted: Fingerprint, quantity: Callable[[np.ndarray], np
 
 def _support(counted: Fingerprint) -> tuple[float, float, float]:
     """The interval of ln beta that holds the posterior, and the largest logarithm in it."""
-    n, outcomes = counted.n, counted.outcomes
+    n, outcomes = counted.n, float(counted.outcomes)
     # Below, the posterior rises at least as beta, and at beta = 1 / (K ln n) it is over its rise;
     # above beta = n K it falls as 1 / beta.
     low = -math.log(outcomes * (1 + math.log(n))) - 2 * _NOTHING
@@ -151,19 +157,19 @@ def _support(counted: Fingerprint) -> tuple[float, float, float]:
 
 def _log_posterior(counted: Fingerprint, t: np.ndarray) -> np.ndarray:
     """Ln of evidence times prior at ln beta = t, up to a constant."""
-    beta, outcomes = np.exp(t), counted.outcomes
+    beta, outcomes = np.exp(t), float(counted.outcomes)
     evidence = (counted.times * _log_rising(beta[:, None], counted.sizes)).sum(axis=1)
     evidence -= _log_rising(outcomes * beta, np.array(counted.n))
     return evidence + np.log(_entropy_slope(beta, outcomes)) + t
 
 
-def _entropy_slope(beta: np.ndarray, outcomes: int) -> np.ndarray:
+def _entropy_slope(beta: np.ndarray, outcomes: float) -> np.ndarray:
     """The derivative of the prior mean of the entropy by beta: a prior of beta, flat in entropy."""
     small = np.minimum(beta, _LARGE)
     exact = outcomes * polygamma(1, outcomes * small + 1) - polygamma(1, small + 1)
     # The series of trigamma(1 + x), without the terms 1/x that cancel.
-    large, k = np.maximum(beta, _LARGE), 1 / outcomes
-    series = (1 - k) / (2 * large**2) - (1 - k**2) / (6 * large**3) + (1 - k**4) / (30 * large**5)
+    w, k = 1 / np.maximum(beta, _LARGE), 1 / outcomes
+    series = (1 - k) / 2 * w**2 - (1 - k**2) / 6 * w**3 + (1 - k**4) / 30 * w**5
     return np.where(beta < _LARGE, exact, series)
 
 
@@ -177,7 +183,8 @@ def _log_rising(z: np.ndarray, k: np.ndarray) -> np.ndarray:
 
 
 def _stirling_rest(z: np.ndarray) -> np.ndarray:
-    return 1 / (12 * z) - 1 / (360 * z**3) + 1 / (1260 * z**5)
+    w = 1 / z  # whose powers vanish where those of z overflow
+    return w / 12 - w**3 / 360 + w**5 / 1260
 
 
 @estimator(

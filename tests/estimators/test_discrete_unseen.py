@@ -335,3 +335,22 @@ def test_an_alphabet_holds_what_was_seen(method):
     seen, given_too = (entropy([5, 2, 1], method, outcomes=m) for m in (None, 3))
     assert (seen.value, seen.stderr) == (given_too.value, given_too.stderr)
     assert entropy([5, 2, 1], method, outcomes=10).value > seen.value
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("power", [15, 16, 19, 30, 100])
+def test_alphabets_without_end(power):
+    x = [0, 0, 1, 1, 1, 2, 2, 0, 1, 2, 3, 3]
+    found = it.entropy(x, method="nsb", outcomes=10**power)
+    # of few outcomes that are seen again and again the entropy has a limit
+    near = it.entropy(x, method="nsb", outcomes=10**12)
+    assert found.value == pytest.approx(near.value, rel=1e-9)
+    assert found.stderr == pytest.approx(near.stderr, rel=1e-9)
+    drawn_to = it.entropy([0, 1], method="shrinkage", outcomes=10**power)
+    assert drawn_to.value == pytest.approx(power * math.log(10), rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ["nsb", "shrinkage"])
+def test_an_alphabet_no_float_can_count_is_refused(method):
+    with pytest.raises(ValueError, match=r"outcomes must be at most 10\*\*100"):
+        it.entropy([0, 1, 1], method=method, outcomes=10**400)
