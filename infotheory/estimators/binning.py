@@ -38,7 +38,12 @@ STRATEGIES = ("range", "columns", "quantile", "unique", "fixed")
     truth=(truth.binned_exponential(0.5),),
 )
 def binned_entropy(
-    x: Any, *, strategy: str = "range", bins: int = 30, bin_width: float | None = None
+    x: Any,
+    *,
+    strategy: str = "range",
+    bins: int = 30,
+    bin_width: float | None = None,
+    pointwise: bool = False,
 ) -> Estimate:
     r"""Shannon entropy of a real variable after binning: each row of bin numbers is a symbol.
 
@@ -61,6 +66,8 @@ def binned_entropy(
         Number of bins, for all strategies but "fixed".
     bin_width : float, optional
         Width of a bin, for "fixed" alone.
+    pointwise : bool
+        Keep the surprise of every sample, -ln of the frequency of its bin, in the diagnostics.
 
     Returns
     -------
@@ -86,7 +93,7 @@ def binned_entropy(
     Chelombiev, Houghton, O'Donnell, arXiv:1902.09037, section 3 (EBAB).
     """
     codes = _row_codes(x, strategy, bins, bin_width)
-    return entropy_of(tabulate_codes(codes))
+    return entropy_of(tabulate_codes(codes), pointwise=pointwise)
 
 
 @estimator(
@@ -104,6 +111,7 @@ def binned_mutual_information(
     bins: int = 30,
     bin_width: float | None = None,
     discrete_y: bool = False,
+    pointwise: bool = False,
 ) -> Estimate:
     r"""Mutual information after binning: each row of bin numbers is a symbol.
 
@@ -121,12 +129,15 @@ def binned_mutual_information(
     discrete_y : bool
         The entries of y are labels, numbers or strings: each distinct row is a symbol, and
         nothing is binned.
+    pointwise : bool
+        Keep the term of every sample, which average to the value, in the diagnostics.
 
     Returns
     -------
     Estimate
         In nats. Diagnostics: ``outcomes`` (distinct x, y and pairs), ``ceiling`` (the smaller
-        of the two entropies), ``saturated`` (an entropy is at ln n).
+        of the two entropies, where one variable determines the other: no artefact, and not
+        warned of), ``saturated`` (an entropy is at ln n, which is).
 
     Raises
     ------
@@ -149,9 +160,10 @@ def binned_mutual_information(
     engine = ops.of(x, y)
     x_codes = _row_codes(x, strategy, bins, bin_width)
     if discrete_y:
-        return mutual_information_of(tabulate_codes(x_codes, engine.row_codes(y)))
+        table = tabulate_codes(x_codes, engine.row_codes(y))
+        return mutual_information_of(table, pointwise=pointwise)
     y_codes = _row_codes(y, strategy, bins, bin_width)
-    found = mutual_information_of(tabulate_codes(x_codes, y_codes))
+    found = mutual_information_of(tabulate_codes(x_codes, y_codes), pointwise=pointwise)
     return _warn_of_merged_labels(found, y, y_codes, "y")
 
 
@@ -171,6 +183,7 @@ def binned_conditional_mutual_information(
     bins: int = 30,
     bin_width: float | None = None,
     discrete_z: bool = False,
+    pointwise: bool = False,
 ) -> Estimate:
     r"""Conditional mutual information after binning: each row of bin numbers is a symbol.
 
@@ -186,6 +199,8 @@ def binned_conditional_mutual_information(
     discrete_z : bool
         The entries of z are labels, numbers or strings: each distinct row is a symbol, and
         nothing is binned.
+    pointwise : bool
+        Keep the term of every sample, which average to the value, in the diagnostics.
 
     Returns
     -------
@@ -215,7 +230,8 @@ def binned_conditional_mutual_information(
     x_codes = _row_codes(x, strategy, bins, bin_width)
     y_codes = _row_codes(y, strategy, bins, bin_width)
     z_codes = engine.row_codes(z) if discrete_z else _row_codes(z, strategy, bins, bin_width)
-    found = conditional_mutual_information_of(tabulate_codes(x_codes, y_codes, z_codes))
+    table = tabulate_codes(x_codes, y_codes, z_codes)
+    found = conditional_mutual_information_of(table, pointwise=pointwise)
     return found if discrete_z else _warn_of_merged_labels(found, z, z_codes, "z")
 
 
@@ -226,7 +242,11 @@ def binned_conditional_mutual_information(
     truth=(_COPIES,),
 )
 def binned_total_correlation(
-    *variables: Any, strategy: str = "range", bins: int = 30, bin_width: float | None = None
+    *variables: Any,
+    strategy: str = "range",
+    bins: int = 30,
+    bin_width: float | None = None,
+    pointwise: bool = False,
 ) -> Estimate:
     r"""Total correlation of two variables or more after binning.
 
@@ -239,6 +259,8 @@ def binned_total_correlation(
         Paired samples, each binned by the same rule over its own range; its columns share edges.
     strategy, bins, bin_width
         As for :func:`binned_entropy`.
+    pointwise : bool
+        Keep the term of every sample, which average to the value, in the diagnostics.
 
     Returns
     -------
@@ -261,7 +283,7 @@ def binned_total_correlation(
     Watanabe, IBM Journal of Research and Development 4 (1960), doi:10.1147/rd.41.0066.
     """
     codes = [_row_codes(x, strategy, bins, bin_width) for x in variables]
-    return total_correlation_of(tabulate_codes(*codes))
+    return total_correlation_of(tabulate_codes(*codes), pointwise=pointwise)
 
 
 def _row_codes(x: Any, strategy: str, bins: int, bin_width: float | None) -> np.ndarray:

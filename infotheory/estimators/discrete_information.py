@@ -273,7 +273,8 @@ _INFORMATION = _Quantity(
     "distinct x, y and pairs",
     "the smaller of the two entropies",
     "When nearly every sample of x is an outcome of its own the plug-in value is H(Y) whatever\n"
-    "    the data, which is warned of.",
+    "    the data, which is warned of and called ``saturated``. At H(Y) without\n"
+    "    that x determines y: a finding and no artefact.",
 )
 _CONDITIONAL_ENTROPY = _Quantity(
     "conditional_entropy",

@@ -335,3 +335,27 @@ def test_words_are_labels_where_an_option_says_so(rng):
         it.mutual_information(x, words, **binned)
     halves = it.mutual_information(x, labels / 2, discrete_y=True, **binned)
     assert halves.value == it.mutual_information(x, labels, discrete_y=True, **binned).value
+
+
+def test_terms_of_the_bins_are_those_of_their_labels(rng):
+    x, y = rng.normal(size=(2, 200))
+    labels = rng.integers(3, size=200)
+    bins = [np.minimum((4 * (v - v.min()) / (v.max() - v.min())).astype(int), 3) for v in (x, y)]
+    binned = {"method": "binned", "bins": 4, "pointwise": True}
+    plugin = {"method": "plugin", "pointwise": True}
+    for found, expected in (
+        (it.entropy(x, **binned), it.entropy(bins[0], **plugin)),
+        (it.mutual_information(x, y, **binned), it.mutual_information(*bins, **plugin)),
+        (
+            it.mutual_information(x, labels, discrete_y=True, **binned),
+            it.mutual_information(bins[0], labels, **plugin),
+        ),
+        (
+            it.conditional_mutual_information(x, y, labels, discrete_z=True, **binned),
+            it.conditional_mutual_information(*bins, labels, **plugin),
+        ),
+        (it.total_correlation([x, y], **binned), it.total_correlation(bins, **plugin)),
+    ):
+        terms = found.diagnostics["pointwise"]
+        np.testing.assert_array_equal(terms, expected.diagnostics["pointwise"])
+        assert terms.mean() == pytest.approx(found.value, rel=1e-12)

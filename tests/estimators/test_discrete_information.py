@@ -320,3 +320,16 @@ def test_made_functions_are_functions_like_others(quantity, method):
     names = list(inspect.signature(function).parameters)
     assert names == [*"xyz"[: QUANTITIES[quantity]], *(["pointwise"] * (method == "plugin"))]
     assert "{" not in function.__doc__.replace(r"\hat{", "")
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_determines_another_is_at_its_ceiling_but_not_saturated(rng):
+    y = rng.integers(3, size=200)
+    for found in (
+        it.mutual_information(y, y, method="plugin"),
+        it.mutual_information(y, y, method="binned", discrete_y=True),
+    ):
+        assert found.value == pytest.approx(found.diagnostics["ceiling"], rel=1e-14)
+        assert found.diagnostics["saturated"] is False
+    with pytest.warns(it.InfotheoryWarning, match="at the ceiling ln n"):
+        assert it.mutual_information(np.arange(200), y, method="plugin").diagnostics["saturated"]
