@@ -152,6 +152,11 @@ def several(arrays: Any, name: str) -> list[Any]:
             f"{name} must be a list of arrays, one for each variable; got one "
             f"{type(arrays).__name__} of shape {tuple(arrays.shape)}. Its columns are list(x.T)."
         )
+    if isinstance(arrays, (str, bytes)) or not isinstance(arrays, Iterable):
+        raise TypeError(
+            f"{name} must be a list of arrays, one for each variable; got "
+            f"{type(arrays).__name__} {arrays!r:.60}."
+        )
     return list(arrays)
 
 

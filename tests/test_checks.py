@@ -338,3 +338,9 @@ def test_lists_of_tensors_with_gradients_are_detached(dtype):
     assert checks.real(rows, "x").tolist() == [[1.0, 2.0], [3.0, 4.0]]
     scalars = [torch.tensor(1.0, dtype=dtype, requires_grad=True), 2.0]
     assert checks.real(scalars, "x").tolist() == [[1.0], [2.0]]
+
+
+@pytest.mark.parametrize("given", [None, 3, "words"])
+def test_what_is_no_list_of_variables_is_named(given):
+    with pytest.raises(TypeError, match=r"variables must be a list of arrays.*; got "):
+        it.total_correlation(given)

@@ -315,7 +315,8 @@ def grassberger_entropy(x: Any) -> Estimate:
     -----
     Bias: the smallest of the corrections offered here; for a fair coin it is zero to rounding.
     The 2003 article has ln n in place of psi(n), which leaves a bias of 1/2n; Schürmann's
-    derivation gives psi(n). The value can exceed ln m. Standard error: delta method.
+    derivation gives psi(n). The value can exceed ln m, and a constant has by this definition not 0
+    but about 1/2n, negative for even n. Standard error: delta method.
     Cost: O(n d) time and memory.
 
     References

@@ -127,7 +127,7 @@ def renyi_mutual_information_of(table: Table, *, order: float = 2.0) -> Estimate
         for counts, codes in ((of_x, x), (of_y, y))
     )
     return Estimate(
-        largest + np.log(total) / (order - 1),
+        largest + np.log(total) / (order - 1) + 0.0,
         stderr=_spread(p, (own - of_margins) / total, n),
         n=n,
         diagnostics=diagnostics,
@@ -154,7 +154,7 @@ def renyi_conditional_entropy_of(table: Table, *, order: float = 2.0) -> Estimat
     highest = entropies.max()
     curve = _curve(order)
     if math.isinf(curve):
-        return Estimate(highest, n=n, diagnostics=diagnostics)
+        return Estimate(highest + 0.0, n=n, diagnostics=diagnostics)
     total = 1 + _sum(weights * np.expm1(curve * (entropies - highest)))
     # The derivative of ln(total) / curve by p(x, y) is exp(slope) / (curve total).
     if math.isinf(order):
@@ -162,7 +162,7 @@ def renyi_conditional_entropy_of(table: Table, *, order: float = 2.0) -> Estimat
     else:
         slope = (order - 1) * (np.log(p) + entropies[y]) + curve * (entropies - highest)[y]
     return Estimate(
-        highest + np.log(total) / curve,
+        highest + np.log(total) / curve + 0.0,  # which makes -0 of a constant 0
         stderr=_spread(joint / n, np.expm1(slope) / (curve * total), n),
         n=n,
         diagnostics=diagnostics,

@@ -99,7 +99,7 @@ def mixture_entropy(
         log_variance = math.log(variance) + 2 * exponent * math.log(2.0)
         floor = d / 2 * (math.log(2 * math.pi * math.e) + log_variance)
     information = float(gained.mean())
-    return Estimate(
+    found = Estimate(
         information + floor,
         stderr=float(gained.std()) / math.sqrt(n),
         n=n,
@@ -107,6 +107,12 @@ def mixture_entropy(
         diagnostics={"information": information, "ceiling": math.log(n) + floor}
         | _saturation(information, n)
         | _attached(gained + floor, pointwise),
+    )
+    if variance > 0:
+        return found
+    return found.noting(
+        f"x is 0 everywhere, so noise={noise!r} is no noise and the entropy is minus infinity; "
+        f"noise='fixed' has a variance of its own."
     )
 
 

@@ -180,3 +180,14 @@ def test_an_order_is_a_number_that_is_not_negative(quantity):
 def test_each_has_an_estimand_of_its_own():
     estimands = {e.estimand for q in QUANTITIES for e in it.methods(q) if e.method == "renyi"}
     assert estimands == {"renyi entropy", "renyi information", "renyi conditional entropy"}
+
+
+@pytest.mark.parametrize("order", [0, 0.5, 1, 2, math.inf])
+def test_nothing_is_no_negative_zero(rng, order):
+    y, still = rng.integers(3, size=50), np.zeros(50, int)
+    for found in (
+        it.conditional_entropy(still, y, method="renyi", order=order),
+        it.mutual_information(still, y, method="renyi", order=order),
+        it.entropy(still, method="renyi", order=order),
+    ):
+        assert str(found.value) == "0.0"

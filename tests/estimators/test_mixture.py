@@ -437,3 +437,9 @@ def test_noise_that_follows_the_square_knows_no_scale(engine, rng, bound, scale)
     assert found.diagnostics["information"] == pytest.approx(
         plain.diagnostics["information"], rel=1e-9
     )
+
+
+@pytest.mark.parametrize("noise", ["max", "max_squared"])
+def test_a_silent_layer_has_no_noise_of_its_own(noise):
+    with pytest.warns(it.InfotheoryWarning, match=f"x is 0 everywhere, so noise='{noise}'"):
+        assert it.entropy(np.zeros((30, 2)), method="mixture", noise=noise).value == -math.inf
