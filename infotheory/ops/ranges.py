@@ -3,7 +3,7 @@
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,31 @@ def shrink_exponent(largest: float, metric: str) -> int:
     exponent = math.frexp(largest)[1]
     usual = abs(exponent) <= 256 if metric == "euclidean" else exponent <= 1000
     return 0 if usual else exponent
+
+
+#: Values below 2 to this power have squared distances, and Chebyshev ones, within float64.
+_ROOM_FOR_SQUARES, _ROOM = 500, 1000
+
+
+def is_euclidean(metric: str, columns: Sequence[int]) -> bool:
+    """Whether a search needs squares: not where each part is one column.
+
+    There both metrics are the absolute difference, to the bit: a square that neither vanishes nor
+    overflows has that as its rounded root.
+    """
+    return metric == "euclidean" and max(columns) > 1
+
+
+def room_exponent(largest: float, euclidean: bool) -> int:
+    """Exponent e: values times 2 ** -e have distances, or squares of them, that do not overflow.
+
+    Squares are put at the upper end of the range, so that even those of distances 1e-300 of the
+    largest value keep their digits. Scaling by a power of two changes no comparison.
+    """
+    exponent = math.frexp(largest)[1]
+    if euclidean:
+        return exponent - _ROOM_FOR_SQUARES if largest > 0 else 0
+    return max(exponent - _ROOM, 0)
 
 
 def scaled(values: Any, exponent: int) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from infotheory.ops.ranges import limits, scaled, shrink_exponent
+from infotheory.ops.ranges import is_euclidean, limits, room_exponent, scaled
 
 # Bytes of one table of distances, of which parts + 2 are held; so n x n never is.
 TILE_BYTES = {"cpu": 1 << 22, "cuda": 1 << 29}
@@ -31,9 +31,10 @@ class _Samples:
     """The parts as float64 within its range, and their distances tile by tile."""
 
     def __init__(self, parts: Sequence[Tensor], metric: str) -> None:
-        self.euclidean = metric == "euclidean"
+        self.euclidean = is_euclidean(metric, [part.shape[1] for part in parts])
         doubles = [part.detach().to(torch.float64) for part in parts]
-        self.exponent = shrink_exponent(max(float(part.abs().max()) for part in doubles), metric)
+        largest = max(float(part.abs().max()) for part in doubles)
+        self.exponent = room_exponent(largest, self.euclidean)
         self.parts = [scaled(part, -self.exponent) for part in doubles]
         self.n, self.device = len(doubles[0]), doubles[0].device
 

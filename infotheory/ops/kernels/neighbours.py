@@ -14,7 +14,7 @@ from infotheory.ops.kernels.lines import line_counts, line_radii, sorted_lines
 from infotheory.ops.kernels.products import product_radii
 from infotheory.ops.kernels.strips import strip_radii
 from infotheory.ops.kernels.tree import plant, tree_radii
-from infotheory.ops.ranges import limits, scaled, shrink_exponent
+from infotheory.ops.ranges import is_euclidean, limits, room_exponent, scaled
 
 # Blocks of samples tried in float32. When, by sample, more than FEW_DOUBTS and one distance in
 # DOUBTFUL needed a second look (data on a grid, an outlier that coarsens the scale), float64 tiles
@@ -148,8 +148,8 @@ class Samples:
 
     def __init__(self, parts: Sequence[Any], metric: str) -> None:
         points = np.ascontiguousarray(np.concatenate(parts, axis=1), dtype=np.float64)
-        self.euclidean = metric == "euclidean"
-        self.exponent = shrink_exponent(float(np.abs(points).max()), metric)
+        self.euclidean = is_euclidean(metric, [part.shape[1] for part in parts])
+        self.exponent = room_exponent(float(np.abs(points).max()), self.euclidean)
         self.points = scaled(points, -self.exponent)
         self.starts = np.cumsum([0] + [part.shape[1] for part in parts])
 
