@@ -32,9 +32,12 @@ SCALES = ("standardise", "rank", None)
 _MANY_TIES = 0.01
 #: Weights of both signs enlarge what chance does to the value.
 _LARGE_WEIGHTS = 50.0
-#: A column is on a grid if it has at most so many steps, off by no more than a share of one. Then
-#: the unit of its scale keeps so many digits.
-_MOST_STEPS, _OFF_GRID, _DIGITS = 2.0**20, 1e-5, 26
+#: A column is on a grid of at most so many steps, or of any number if of whole numbers. What is
+#: off a grid must be rounding: so many units in the last place of the largest value, if those are
+#: no more than this share of a step.
+_MOST_STEPS, _UNITS_OFF, _OFF_GRID = 2.0**20, 8, 1e-3
+#: The unit of a scale keeps so many digits; so many more are left for the steps.
+_DIGITS = 26
 #: So many samples show that a column is on no grid, and its smallest gap is at most so many steps.
 _GLANCE, _MOST_IN_GAP = 48, 64
 
@@ -158,10 +161,11 @@ def _standardised(x: Any) -> Any:
     """
     standard = ops.of(x).standardise(x)[0]
     for place in range(x.shape[1]):
-        column = standard[:, place : place + 1]
-        if (found := _on_grid(column)) is not None:
-            steps, unit = found
-            standard[:, place : place + 1] = steps * unit
+        column = slice(place, place + 1)
+        if (found := _on_grid(x[:, column])) is not None:
+            scaled = found[0] * found[1]
+            given = type(scaled) is type(standard)
+            standard[:, column] = scaled if given else standard.new_tensor(scaled)
     return standard
 
 
@@ -171,34 +175,62 @@ def _on_grid(column: Any) -> tuple[Any, float] | None:
     None where the column is on no grid.
     """
     engine = ops.of(column)
-    some = engine.unique_values(column[:: max(len(column) // _GLANCE, 1)])
-    if len(some) > 8 and not len(_grids(some, _MOST_STEPS, 4 * _OFF_GRID)):
+    some = _doubles(engine.unique_values(column[:: max(len(column) // _GLANCE, 1)]))
+    whole = some[0].is_integer() and bool((some == np.rint(some)).all())
+    if not whole and len(some) > 8 and not len(_grids(some, _MOST_STEPS)):
         return None
-    levels = engine.unique_values(column)
-    low, span = float(levels[0]), float(levels[-1] - levels[0])
-    # No grid of the levels is lost by looking at some of them first.
-    glance = levels[np.linspace(0, len(levels) - 1, min(_GLANCE, len(levels))).astype(int)]
-    gap = float(np.diff(levels).min(initial=span))
-    for count in _grids(glance, _MOST_IN_GAP, _OFF_GRID, gap):
-        places = (levels - low) / (span / count)
-        if np.abs(places - np.rint(places)).max() <= _OFF_GRID:
-            break
-    else:
+    levels = _doubles(engine.unique_values(column))
+    step = _step(levels, whole)
+    if step is None:
         return None
-    step = span / count
-    steps = ((column - low) / step).round()
-    # Sums of whole numbers are exact, and so do not depend on the order of the rows.
-    total, squares, n = float(steps.sum()), float((steps * steps).sum()), len(column)
-    deviation = math.sqrt(squares / n - (total / n) ** 2)
+    doubles = column.double() if checks.is_tensor(column) else np.asarray(column, np.float64)
+    steps = ((doubles - float(levels[0])) / step).round()
+    # Sums of whole numbers are exact, and so do not depend on the order of the rows. Halves of the
+    # digits have squares that are exact too.
+    high = steps // 2.0**13
+    low, n = steps - high * 2.0**13, len(column)
+    of_high, of_both, of_low = (int(x.sum()) for x in (high * high, high * low, low * low))
+    squares = (of_high << 26) + (of_both << 14) + of_low
+    total = (int(high.sum()) << 13) + int(low.sum())
+    deviation = math.sqrt(n * squares - total * total) / n
     # So few digits that products with whole numbers are exact too.
     fraction, exponent = math.frexp(1 / deviation)
     return steps, math.ldexp(round(math.ldexp(fraction, _DIGITS)), exponent - _DIGITS)
 
 
-def _grids(
-    levels: np.ndarray, most_in_gap: float, off_grid: float, gap: float | None = None
-) -> np.ndarray:
-    """Into how many steps the span of the levels can be cut so that all lie between two of them.
+def _step(levels: np.ndarray, whole: bool) -> float | None:
+    """The largest step of a grid that all levels are on; None where there is no grid."""
+    low, span = levels[0], float(levels[-1] / 2 - levels[0] / 2) * 2
+    if not 0 < span < math.inf:
+        return None
+    if whole and span < 2.0**62 and bool((levels == np.rint(levels)).all()):
+        step = float(np.gcd.reduce((levels - low).astype(np.int64)))
+        return step if span / step < 2.0**_DIGITS else None
+    # No grid of the levels is lost by looking at some of them first.
+    glance = levels[np.linspace(0, len(levels) - 1, min(_GLANCE, len(levels))).astype(int)]
+    gap = float(np.diff(levels).min(initial=span))
+    apart = _last_places(levels)
+    for count in _grids(glance, _MOST_IN_GAP, gap):
+        places = (levels - low) / (span / count)
+        off = float(np.abs(places - np.rint(places)).max())
+        # The first is what the division of exact levels rounds.
+        most = [count * 2.0**-51, *(_UNITS_OFF * unit / span * count for unit in apart)]
+        if any(off <= each for each in most if each <= _OFF_GRID):
+            return span / count
+    return None
+
+
+def _last_places(levels: np.ndarray) -> list[float]:
+    """The last place of the largest level: of float64, and of float32 if that holds them all."""
+    largest = np.abs(levels).max()
+    with np.errstate(over="ignore"):
+        singles = levels.astype(np.float32)
+    units = [float(np.spacing(largest))]
+    return units + [float(np.spacing(np.abs(singles).max()))] * bool((singles == levels).all())
+
+
+def _grids(levels: np.ndarray, most_in_gap: float, gap: float | None = None) -> np.ndarray:
+    """Into how many steps the span of the levels can be cut so that all lie about between two.
 
     The smallest gap is 1, 2, ... of them.
     """
@@ -211,10 +243,14 @@ def _grids(
     counts = counts[counts <= _MOST_STEPS]
     for share in (levels[1:-1] - levels[0]) / span:  # each leaves few of those that do not fit
         places = share * counts
-        counts = counts[np.abs(places - np.rint(places)) <= off_grid]
+        counts = counts[np.abs(places - np.rint(places)) <= 2 * _OFF_GRID]
         if not len(counts):
             return counts
     return np.unique(counts)
+
+
+def _doubles(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float64, copy=False)
 
 
 def is_constant(x: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import digamma
 
 import infotheory as it
 from infotheory import ops
@@ -119,3 +120,66 @@ def test_standardising_knows_no_order_of_rows(engine, rng):
     mirrored, mirrored_logs = ops.of(x).standardise(-x)
     assert np.array_equal(np.asarray(mirrored), -np.asarray(standard))
     assert np.array_equal(mirrored_logs, logs)
+
+
+def _by_definition(x, y, k=3):
+    """Kraskov's first formula from distances of whole numbers, over deviations."""
+    n = len(x)
+    apart = [np.abs(v[:, None] - v).astype(float) / v.std() for v in (x, y)]
+    joint = np.maximum(*apart) + np.diag(np.full(n, np.inf))
+    radius = np.sort(joint, axis=1)[:, k - 1 : k]
+    counts = [(table < radius).sum(axis=1) - (radius[:, 0] > 0) for table in apart]
+    return digamma(k) + digamma(n) - sum(digamma(count + 1).mean() for count in counts)
+
+
+@pytest.mark.parametrize("offset", [0, -(2**40)])
+def test_whole_numbers_far_apart_keep_their_ties(engine, offset):
+    rng = np.random.default_rng(5)
+    x = 1000 * rng.integers(0, 20, 400)
+    y = x + 1000 * rng.integers(0, 20, 400)
+    x[0], y[1], x[2], y[3] = x[0] + 1, y[1] + 1, 37_000_000, 41_000_001
+    expected = _by_definition(x, y)
+    assert expected == pytest.approx(1.1986, abs=1e-4)
+    for unit in (1, 3):
+        found = it.mutual_information(unit * x[:, None] + offset, y[:, None]).value
+        assert found == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize("noise", [1e-6, 1e-9])
+def test_noise_against_ties_is_no_rounding(engine, noise):
+    rng = np.random.default_rng(3)
+    n = 300
+    x, y = ((rng.permutation(n) + noise * rng.uniform(-1, 1, n))[:, None] for _ in range(2))
+    by_hand = [(part - part.mean()) / part.std() for part in (x, y)]
+    found = it.mutual_information(x, y).value
+    assert found == it.mutual_information(*by_hand, scale=None).value
+    assert found != it.mutual_information(x.round(), y.round()).value
+
+
+@pytest.mark.parametrize("levels", [30, 800])
+@pytest.mark.parametrize("offset", [0, 100])
+def test_decimals_of_any_type_keep_the_ties_of_whole_numbers(engine, rng, levels, offset):
+    whole = rng.integers(0, levels, size=(200, 1))
+    other = whole[::-1] + rng.integers(0, 5, size=(200, 1))
+    expected = it.mutual_information(whole, other).value
+    tenths, others = ((x + offset) * 0.1 for x in (whole, other))
+    singles, single_others = tenths.astype(np.float32), others.astype(np.float32)
+    for x, y in (
+        (tenths, others),
+        (singles, single_others),
+        (singles.astype(float), single_others.astype(float)),
+    ):
+        assert it.mutual_information(x, y).value == expected
+
+
+def test_the_deviation_of_large_offsets_keeps_the_digits_that_are_left(engine, rng):
+    # the mean is off by its last place, which adds its square to the variance
+    for n, offset, digits in ((200_000, 1e9, 1e-9), (200, 1e13, 1e-5)):
+        x = rng.normal(size=(n, 1)) + offset
+        exact = x - offset  # a difference of near floats is exact
+        standard, logs = ops.of(x).standardise(x)
+        assert np.exp(logs[0]) == pytest.approx(exact.std(), rel=digits)
+        for found in (standard, rescaled([x], "standardise")[0]):
+            found = np.asarray(found)
+            assert found.std() == pytest.approx(1, rel=digits)
+            assert np.corrcoef(found[:, 0], exact[:, 0])[0, 1] == pytest.approx(1, abs=1e-12)
