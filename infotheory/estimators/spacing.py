@@ -9,11 +9,15 @@ import numpy as np
 
 from infotheory import checks, truth
 from infotheory.estimate import Estimate
+from infotheory.estimators.neighbours import lost_digits
 from infotheory.registry import estimator
 
 __all__ = ["spacing_entropy"]
 
 VARIANTS = ("vasicek", "van es", "ebrahimi", "correa")
+
+#: Values below 2 to this power have differences that are numbers.
+_LARGEST = 1000
 
 
 @estimator(
@@ -73,20 +77,27 @@ def spacing_entropy(x: Any, *, variant: str = "vasicek", window: int | None = No
     checks.choice(variant, "variant", VARIANTS)
     n = len(x)
     m = _window(window, n)
-    ordered, exponent = _sorted_within_one(x)
-    ties = float((np.unique(ordered, return_counts=True)[1][_places(ordered)] > 1).mean())
-    diagnostics = {"window": m, "ties": ties}
-    value = _scaled_entropy(ordered, m, variant)
+    ordered, exponent = _sorted(x)
+    gaps = ordered[1:] > ordered[:-1]
+    distinct = np.count_nonzero(gaps[1:] & gaps[:-1]) + int(gaps[0]) + int(gaps[-1])
+    diagnostics: dict[str, Any] = {"window": m, "ties": 1.0 - distinct / n}
+    if lost := lost_digits({"x": x}):
+        diagnostics["warnings"] = tuple(lost)
+    padded = _padded(ordered, m)
+    spacings = padded[2 * m :] - padded[: -2 * m]
+    with np.errstate(divide="ignore"):
+        value = _FORMULAS[variant](ordered, padded, spacings, m)
+        logs = np.log(spacings / _reach(n, m))
     if not math.isfinite(value):
         message = (
-            f"tied samples fill a window of m={m} ({ties:.0%} of the samples have a duplicate), so "
-            f"the entropy is minus infinity: the variable has atoms and no density. Choose a "
-            f"larger window, or a discrete method such as 'plugin'."
+            f"tied samples fill a window of m={m} ({diagnostics['ties']:.0%} of the samples have a "
+            f"duplicate), so the entropy is minus infinity: the variable has atoms and no density. "
+            f"Choose a larger window, or a discrete method such as 'plugin'."
         )
         return Estimate(-math.inf, n=n, diagnostics=diagnostics).noting(message)
     return Estimate(
         value + exponent * math.log(2.0),
-        stderr=_spread(ordered, m) / math.sqrt(n),
+        stderr=float(logs[np.isfinite(logs)].std()) / math.sqrt(n),
         n=n,
         diagnostics=diagnostics,
     )
@@ -110,30 +121,59 @@ def _window(window: int | None, n: int) -> int:
     return int(window)
 
 
-def _sorted_within_one(x: Any) -> tuple[np.ndarray, int]:
-    """Sorted doubles over the power of two above the largest, so that none overflows."""
+def _sorted(x: Any) -> tuple[np.ndarray, int]:
+    """Sorted doubles over a power of two, which is not 1 where spacings would overflow."""
     values = np.asarray(x.cpu() if checks.is_tensor(x) else x, dtype=np.float64)[:, 0]
-    exponent = int(np.frexp(np.abs(values).max())[1])
-    return np.sort(np.ldexp(values, -exponent)), exponent
+    ordered = np.sort(values)
+    exponent = max(math.frexp(max(-ordered[0], ordered[-1]))[1] - _LARGEST, 0)
+    return (np.ldexp(ordered, -exponent) if exponent else ordered), exponent
 
 
-def _places(ordered: np.ndarray) -> np.ndarray:
-    """Of each sorted sample, the number of distinct values below it."""
-    return np.append(0, np.cumsum(np.diff(ordered) > 0))
+def _padded(ordered: np.ndarray, m: int) -> np.ndarray:
+    """With m more of the first and of the last value at the ends."""
+    padded = np.empty(len(ordered) + 2 * m)
+    padded[:m], padded[m:-m], padded[-m:] = ordered[0], ordered, ordered[-1]
+    return padded
 
 
-def _scaled_entropy(ordered: np.ndarray, m: int, variant: str) -> float:
-    from scipy.stats import differential_entropy
+def _reach(n: int, m: int) -> np.ndarray:
+    """Over how many places each spacing reaches: 2 m, and fewer where an end cuts it."""
+    reach = np.full(n, 2.0 * m)
+    reach[:m] = np.arange(m, 2 * m)
+    reach[n - m :] = np.arange(2 * m - 1, m - 1, -1)
+    return reach
 
-    with np.errstate(all="ignore"):
-        return float(differential_entropy(ordered, window_length=m, method=variant))
 
-
-def _spread(ordered: np.ndarray, m: int) -> float:
-    """Deviation of the logarithms of the spacings around each sample, without the cut ones."""
+def _vasicek(ordered: np.ndarray, padded: np.ndarray, spacings: np.ndarray, m: int) -> float:
     n = len(ordered)
-    last = np.minimum(np.arange(n) + m, n - 1)
-    first = np.maximum(np.arange(n) - m, 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log((ordered[last] - ordered[first]) / (last - first))
-    return float(logs[np.isfinite(logs)].std())
+    return float(np.log(spacings).mean()) + math.log(n / (2 * m))
+
+
+def _van_es(ordered: np.ndarray, padded: np.ndarray, spacings: np.ndarray, m: int) -> float:
+    n = len(ordered)
+    logs = np.log(ordered[m:] - ordered[:-m])
+    bias = float((1 / np.arange(m, n + 1)).sum()) + math.log(m) - math.log(n + 1)
+    return float(logs.mean()) + math.log((n + 1) / m) + bias
+
+
+def _ebrahimi(ordered: np.ndarray, padded: np.ndarray, spacings: np.ndarray, m: int) -> float:
+    n = len(ordered)
+    places = np.arange(n)
+    lacking = 1 + np.minimum(np.minimum(places, places[::-1]) / m, 1)
+    return float((np.log(spacings) - np.log(lacking)).mean()) + math.log(n / m)
+
+
+def _correa(ordered: np.ndarray, padded: np.ndarray, spacings: np.ndarray, m: int) -> float:
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * m + 1)
+    # From the middle and over a power of two about the width: squares would else lose digits.
+    exponents = np.frexp(spacings)[1]
+    steps = np.ldexp(windows - ordered[:, None], -exponents[:, None])
+    slopes = steps @ np.arange(-m, m + 1.0)
+    steps -= steps.mean(axis=1, keepdims=True)
+    squares = np.einsum("ij,ij->i", steps, steps)
+    tied = spacings == 0
+    logs = np.log(np.where(tied, 1.0, squares)) - np.log(np.where(tied, 0.0, slopes))
+    return float((logs + exponents * math.log(2.0)).mean()) + math.log(len(ordered))
+
+
+_FORMULAS = {"vasicek": _vasicek, "van es": _van_es, "ebrahimi": _ebrahimi, "correa": _correa}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -83,6 +84,28 @@ def test_a_few_ties_are_counted(engine):
     found = it.entropy([0.0, 1.0, 1.0, 2.0, 5.0], method="spacing")
     assert found.diagnostics["ties"] == pytest.approx(2 / 5)
     assert math.isfinite(found.value)
+
+
+@each_variant
+@pytest.mark.parametrize("far", [1e200, -1e200, 1e308])
+def test_a_value_far_off_makes_no_ties(engine, rng, variant, far):
+    x = rng.normal(size=50)
+    x[3] = far
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = it.entropy(x, method="spacing", variant=variant, window=1)
+    assert math.isfinite(found.value)
+    assert found.diagnostics["ties"] == 0.0
+    # all spacings but those of one or two samples, of 50, are as they are without it
+    rest = entropy(np.delete(x, 3), variant=variant, window=1)
+    long = 1 if variant == "van es" else 2
+    assert found.value == pytest.approx(rest + long * math.log(abs(far)) / 50, abs=0.5)
+
+
+@each_variant
+def test_lost_digits_are_told(engine, rng, variant):
+    with pytest.warns(it.InfotheoryWarning, match=r"x has lost digits: floats near 1e\+15"):
+        entropy(rng.normal(size=200) + 1e15, variant=variant, window=50)
 
 
 def test_several_columns_are_sent_elsewhere():
