@@ -12,6 +12,7 @@ import numpy as np
 from infotheory import checks, ops, truth
 from infotheory.digits import lost_digits
 from infotheory.estimate import Estimate
+from infotheory.estimators.neighbours import doubts, tied
 from infotheory.registry import estimator
 
 __all__ = ["kde_entropy", "kde_mutual_information"]
@@ -57,7 +58,8 @@ def kde_entropy(x: Any, *, width: str | float = "silverman", pointwise: bool = F
     -------
     Estimate
         In nats; minus infinity if a column is constant. ``params["sigma"]`` is the width:
-        in the units of x if a number was given, else in deviations of each column.
+        in the units of x if a number was given, else in deviations of each column. Diagnostics:
+        ``ties`` (the fraction of samples that have an exact duplicate).
 
     Raises
     ------
@@ -84,15 +86,21 @@ def kde_entropy(x: Any, *, width: str | float = "silverman", pointwise: bool = F
     n, d = x.shape
     kernels = _kernels(width, x=x)
     if not kernels.varies[0].all():
-        found = Estimate.average(np.full(n, -math.inf), pointwise=pointwise, params=kernels.params)
-        return found.noting(
+        said = (
             "a column of x is constant, so there is no density and the entropy is minus infinity; "
             "drop such columns first."
         )
+        return Estimate.average(
+            np.full(n, -math.inf),
+            pointwise=pointwise,
+            params=kernels.params,
+            diagnostics={"ties": tied(x), "warnings": (said,)},
+        )
     (sums,) = kernels.log_sums([0])
     local = math.log(n - 1) + d / 2 * math.log(2 * math.pi) + kernels.log_volume - sums
-    found = Estimate.average(local, pointwise=pointwise, params=kernels.params)
-    return _noting_reach(_noting(found, lost_digits({"x": x})), kernels, sums)
+    noted = doubts({"x": x}, lost_digits({"x": x}), dimensions=False)
+    found = Estimate.average(local, pointwise=pointwise, params=kernels.params, diagnostics=noted)
+    return _noting_reach(found, kernels, sums)
 
 
 @estimator(
@@ -124,6 +132,7 @@ def kde_mutual_information(
     -------
     Estimate
         In nats; 0 if x or y is constant. ``params["sigma"]`` as for :func:`kde_entropy`.
+        Diagnostics: ``ties`` (the fraction of samples with an exact duplicate in x or in y).
 
     Raises
     ------
@@ -148,11 +157,15 @@ def kde_mutual_information(
     n = len(x)
     kernels = _kernels(width, x=x, y=y)
     if not all(varies.any() for varies in kernels.varies):
-        return Estimate.average(np.zeros(n), pointwise=pointwise, params=kernels.params)
+        nothing = {"ties": 1.0}
+        return Estimate.average(
+            np.zeros(n), pointwise=pointwise, params=kernels.params, diagnostics=nothing
+        )
     joint, of_x, of_y = kernels.log_sums([0, 1], [0], [1])
     local = joint - of_x - of_y + math.log(n - 1)
-    found = Estimate.average(local, pointwise=pointwise, params=kernels.params)
-    return _noting_reach(_noting(found, lost_digits({"x": x, "y": y})), kernels, joint)
+    noted = doubts({"x": x, "y": y}, lost_digits({"x": x, "y": y}), dimensions=False)
+    found = Estimate.average(local, pointwise=pointwise, params=kernels.params, diagnostics=noted)
+    return _noting_reach(found, kernels, joint)
 
 
 class _Kernels(NamedTuple):
@@ -250,12 +263,6 @@ def _most_likely(parts: list[Any], start: float, d: int) -> float:
     options = {"xatol": _PRECISION}
     found = minimize_scalar(surprise, bounds=ends, method="bounded", options=options)
     return math.exp(float(found.x))
-
-
-def _noting(found: Estimate, said: list[str]) -> Estimate:
-    for message in said:
-        found = found.noting(message)
-    return found
 
 
 def _noting_reach(found: Estimate, kernels: _Kernels, sums: np.ndarray) -> Estimate:

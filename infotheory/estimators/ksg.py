@@ -17,6 +17,7 @@ from infotheory.estimators.neighbours import (
     doubts,
     is_constant,
     rescaled,
+    rescaled_by_name,
 )
 from infotheory.registry import estimator
 
@@ -250,7 +251,7 @@ def ksg_conditional_mutual_information(
     checks.flag(pointwise, "pointwise")
     ceiling = float(digamma(len(x)) - digamma(k))
     lost = lost_digits({"x": x, "y": y, "z": z})
-    x, y, z = rescaled([x, y, z], scale)
+    (x, y, z), swallowed = rescaled_by_name({"x": x, "y": y, "z": z}, scale)
     constant = [name for name, part in (("x", x), ("y", y)) if is_constant(part)]
     if constant:
         return nothing(len(x), ceiling, constant, pointwise)
@@ -260,7 +261,7 @@ def ksg_conditional_mutual_information(
         digamma(engine.nearer(parts, found.radius, metric) + 1.0) for parts in ([x, z], [y, z], [z])
     )
     varying = {"x": x, "y": y} | ({} if is_constant(z) else {"z": z})
-    noted = {"path": found.path} | doubts(varying, lost)
+    noted = {"path": found.path} | doubts(varying, lost, swallowed)
     local = digamma(k) + alone - (with_x + with_y)
     judged = against_ceiling(float(local.mean()), ceiling, 1 / k, [x, y, z], _OF_TIES)
     return _noting(local, judged, noted, pointwise)
@@ -280,7 +281,8 @@ def _shared(
     checks.choice(variant, "variant", VARIANTS)
     checks.flag(pointwise, "pointwise")
     lost = lost_digits(named)
-    named = dict(zip(named, rescaled(list(named.values()), scale), strict=True))
+    parts, swallowed = rescaled_by_name(named, scale)
+    named = dict(zip(named, parts, strict=True))
     varying = {name: part for name, part in named.items() if not is_constant(part)}
     others = max(len(varying), 2) - 1
     ceiling = others * float(digamma(n) - digamma(k) - (1 / k if variant == 2 else 0))
@@ -294,7 +296,7 @@ def _shared(
     judged = against_ceiling(
         float(local.mean()), ceiling, rounding, list(varying.values()), _OF_TIES
     )
-    return _noting(local, judged, {"path": path} | doubts(varying, lost), pointwise)
+    return _noting(local, judged, {"path": path} | doubts(varying, lost, swallowed), pointwise)
 
 
 def _counted(parts: Sequence[Any], k: int, variant: int, metric: str) -> tuple[np.ndarray, str]:

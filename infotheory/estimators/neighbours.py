@@ -21,6 +21,7 @@ __all__ = [
     "is_constant",
     "knn_entropy",
     "rescaled",
+    "rescaled_by_name",
     "tied",
     "too_few",
 ]
@@ -40,6 +41,8 @@ _MOST_STEPS, _UNITS_OFF, _OFF_GRID = 2.0**20, 8, 1e-3
 _DIGITS = 26
 #: So many samples show that a column is on no grid, and its smallest gap is at most so many steps.
 _GLANCE, _MOST_IN_GAP = 48, 64
+#: Half of the samples within so many deviations is no tail, but values that are far off.
+_CROWDED = 1e-6
 
 
 @estimator(
@@ -116,7 +119,7 @@ def knn_entropy(
     weights = _weights(k, d) if checks.flag(weighted, "weighted") else np.eye(k)[-1]
     checks.flag(pointwise, "pointwise")
     lost = lost_digits({"x": x})
-    (x,) = rescaled([x], scale)
+    (x,), swallowed = rescaled_by_name({"x": x}, scale)
     used = np.flatnonzero(weights)
     found = ops.of(x).neighbours([x], k, metric, counts=False, every=len(used) > 1)
     radii = found.radius[:, used] if len(used) > 1 else found.radius[:, None]
@@ -126,7 +129,7 @@ def knn_entropy(
     ln_ball = d * math.log(2.0) if metric == "chebyshev" else _ln_euclidean_ball(d)
     local = digamma(n) + ln_ball + (d * logs - digamma(used + 1.0)) @ weights[used]
     local = np.where(atom, -math.inf, local)
-    noted = {"path": found.path} | doubts({"x": x}, lost)
+    noted = {"path": found.path} | doubts({"x": x}, lost, swallowed)
     estimate = Estimate.average(local, pointwise=pointwise, diagnostics=noted)
     if (size := float(np.abs(weights).sum())) < _LARGE_WEIGHTS:
         return estimate
@@ -147,39 +150,66 @@ def check_neighbours(n: int, k: int, metric: str, scale: str | None) -> None:
 
 def rescaled(parts: Sequence[Any], scale: str | None) -> list[Any]:
     """Each column of each part standardised, turned into ranks, or left alone."""
-    engine = ops.of(*parts)
-    if scale == "standardise":
-        return [_standardised(part) for part in parts]
-    return list(parts) if scale is None else [engine.rank(part) for part in parts]
+    return rescaled_by_name({str(place): part for place, part in enumerate(parts)}, scale)[0]
 
 
-def _standardised(x: Any) -> Any:
-    """Each column with deviation 1. On a grid, equal distances stay equal to the bit.
+def rescaled_by_name(
+    named: Mapping[str, Any], scale: str | None
+) -> tuple[list[Any], dict[str, str]]:
+    """The rescaled variables, and a warning for each that standardising left without digits."""
+    parts = list(named.values())
+    if scale is None:
+        return parts, {}
+    if scale == "rank":
+        engine = ops.of(*parts)
+        return [engine.rank(part) for part in parts], {}
+    swallowed: dict[str, str] = {}
+    return [_standardised(part, name, swallowed) for name, part in named.items()], swallowed
 
-    Rounding would else break the ties of whole numbers, one way or the other with the order of
-    the rows.
+
+def _standardised(x: Any, name: str, swallowed: dict[str, str]) -> Any:
+    """Each column with deviation 1; where far values swallow the rest, that is said.
+
+    On a grid, equal distances stay equal to the bit. Rounding would else break the ties of whole
+    numbers, one way or the other with the order of the rows.
     """
-    standard = ops.of(x).standardise(x)[0]
+    engine = ops.of(x)
+    standard, logs = engine.standardise(x)
+    stride = max(len(x) // _GLANCE, 1)
     for place in range(x.shape[1]):
-        column = slice(place, place + 1)
-        if (found := _on_grid(x[:, column])) is not None:
+        column = x[:, place : place + 1]
+        some = _doubles(engine.unique_values(column[::stride]))
+        if (found := _on_grid(column, some)) is not None:
             scaled = found[0] * found[1]
             given = type(scaled) is type(standard)
-            standard[:, column] = scaled if given else standard.new_tensor(scaled)
+            standard[:, place : place + 1] = scaled if given else standard.new_tensor(scaled)
+            continue
+        deviation = math.exp(min(logs[place], 700.0))
+        if (width := _width_of_half(some)) < _CROWDED * deviation:
+            swallowed[name] = (
+                f"{name} has values so far from the rest that standardising puts half of them "
+                f"within {width / deviation:.1g} deviations, where digits are lost or neighbours "
+                f"hardly see them; drop those values, or use scale='rank'."
+            )
     return standard
 
 
-def _on_grid(column: Any) -> tuple[Any, float] | None:
+def _width_of_half(some: np.ndarray) -> float:
+    """About the shortest range that holds half of some levels, which are in order."""
+    first, middle, last = some[0], some[len(some) // 2], some[-1]
+    quarter = len(some) // 4
+    return min(middle - first, last - middle, some[-1 - quarter] - some[quarter])
+
+
+def _on_grid(column: Any, some: np.ndarray) -> tuple[Any, float] | None:
     """(n, 1) whole steps on the grid of a column that varies, and what makes their deviation 1.
 
-    None where the column is on no grid.
+    None where the column, of which there are some levels, is on no grid.
     """
-    engine = ops.of(column)
-    some = _doubles(engine.unique_values(column[:: max(len(column) // _GLANCE, 1)]))
     whole = some[0].is_integer() and bool((some == np.rint(some)).all())
     if not whole and len(some) > 8 and not len(_grids(some, _MOST_STEPS)):
         return None
-    levels = _doubles(engine.unique_values(column))
+    levels = _doubles(ops.of(column).unique_values(column))
     step = _step(levels, whole)
     if step is None:
         return None
@@ -258,19 +288,28 @@ def is_constant(x: Any) -> bool:
     return bool((x == x[:1]).all())
 
 
-def doubts(parts: Mapping[str, Any], lost: Sequence[str] = ()) -> dict[str, Any]:
+def doubts(
+    parts: Mapping[str, Any],
+    lost: Sequence[str] = (),
+    swallowed: Mapping[str, str] | None = None,
+    *,
+    dimensions: bool = True,
+) -> dict[str, Any]:
     """The fraction of ties, and what has to be said about data taken for continuous.
 
-    `lost` are the warnings of `lost_digits`, which sees the data as they came.
+    `lost` are the warnings of `lost_digits`, which sees the data as they came, and `swallowed`
+    those of `rescaled_by_name`, by variable, whose ties are not those of the data. Without
+    `dimensions` their number is not judged.
     """
+    swallowed = swallowed or {}
     ties = {name: tied(x) for name, x in parts.items()}
     said = [
         f"{share:.0%} of the samples of {name} have an exact duplicate, but the method takes "
         f"{name} for continuous; for discrete or rounded data use method='mixed' or 'plugin'."
         for name, share in ties.items()
-        if share > _MANY_TIES
+        if share > _MANY_TIES and name not in swallowed
     ]
-    said += [*lost, *too_few(parts)]
+    said += [*lost, *swallowed.values(), *(too_few(parts) if dimensions else ())]
     return {"ties": max(ties.values())} | ({"warnings": tuple(said)} if said else {})
 
 
@@ -282,6 +321,9 @@ def against_ceiling(
     Rounding takes up to `rounding` from the value of a function. Ties lift values over the
     ceiling, even of independent variables: `cure` says what to do about them.
     """
+    if ceiling <= 1e-9:  # zero but for rounding
+        said = "with so many neighbours among so few samples no value but 0 can be; lower k."
+        return {"ceiling": 0.0, "saturated": False, "warnings": (said,)}
     noted = {"ceiling": ceiling, "saturated": False}
     if value < min(AT_CEILING * ceiling, ceiling - min(rounding, ceiling / 4) - 1e-9):
         return noted

@@ -276,3 +276,19 @@ def test_dependence_is_found(rng):
     assert information(x, y) == pytest.approx(-math.log(0.64) / 2, abs=0.05)
     assert information(x, x**2) > 0.5  # which correlations do not see
     assert abs(information(x, rng.normal(size=2000))) < 0.03
+
+
+def test_ties_are_counted_and_many_are_warned_of(engine, rng):
+    x, y = rng.integers(0, 5, size=(200, 1)), rng.normal(size=(200, 1))
+    duplicates = r"100% of the samples of x have an exact duplicate"
+    with pytest.warns(it.InfotheoryWarning, match=duplicates):
+        assert it.entropy(x, method="kde").diagnostics["ties"] == 1.0
+    with pytest.warns(it.InfotheoryWarning, match=duplicates):
+        assert it.mutual_information(x, y, method="kde").diagnostics["ties"] == 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert it.entropy(y, method="kde").diagnostics["ties"] == 0.0
+        assert it.mutual_information(y, y + 1, method="kde").diagnostics["ties"] == 0.0
+        assert it.mutual_information(np.ones(9), y[:9], method="kde").diagnostics["ties"] == 1.0
+    with pytest.warns(it.InfotheoryWarning, match="a column of x is constant"):
+        assert it.entropy(np.ones(9), method="kde").diagnostics["ties"] == 1.0

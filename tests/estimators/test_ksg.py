@@ -286,6 +286,18 @@ def test_a_linear_map_is_at_the_ceiling_whatever_its_rounding(engine, rng, n, sl
     assert it.mutual_information(x, noisy).diagnostics["saturated"] is False
 
 
+@pytest.mark.parametrize("n", [4, 5, 30, 150])
+def test_as_many_neighbours_as_others_leave_no_room_for_a_value(engine, rng, n):
+    x = rng.normal(size=(n, 1))
+    y = x + rng.normal(size=(n, 1))
+    with pytest.warns(it.InfotheoryWarning, match="no value but 0 can be; lower k") as said:
+        found = it.mutual_information(x, y, variant=2, k=n - 1)
+    assert len(said) == 1
+    assert found.value == pytest.approx(0, abs=1e-12)
+    assert found.diagnostics["ceiling"] == 0.0
+    assert found.diagnostics["saturated"] is False
+
+
 def test_ties_beyond_the_ceiling_are_no_sign_of_dependence(engine, rng):
     dice = rng.integers(0, 4, size=(2, 1000))
     x, noise = rng.normal(size=(2, 10000))

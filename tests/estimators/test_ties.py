@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+
 import numpy as np
 import pytest
 from scipy.special import digamma
@@ -96,14 +99,15 @@ def test_normals_are_on_no_grid(engine, n):
     for seed in range(20):
         x = np.random.default_rng(seed).normal(size=(n, 1))
         standard = ops.of(x).standardise(x)[0]
-        assert _on_grid(standard) is None
+        assert _on_grid(standard, np.unique(standard)) is None
 
 
 def test_a_grid_is_found_whatever_its_gaps_and_the_order_of_the_rows(engine, rng):
     whole = rng.choice(10**6, size=(300, 1), replace=False)
     for unit in (1, 0.1, 1 / 3):
         for rows in (np.sort(whole, axis=0), whole):
-            steps, _ = _on_grid(ops.of(whole).standardise(rows * unit)[0])
+            standard = ops.of(whole).standardise(rows * unit)[0]
+            steps, _ = _on_grid(standard, np.unique(standard))
             steps = np.asarray(steps, dtype=int)
             assert np.array_equal(
                 steps * np.gcd.reduce(np.diff(whole, axis=0)[:, 0]), rows - whole.min()
@@ -183,3 +187,34 @@ def test_the_deviation_of_large_offsets_keeps_the_digits_that_are_left(engine, r
             found = np.asarray(found)
             assert found.std() == pytest.approx(1, rel=digits)
             assert np.corrcoef(found[:, 0], exact[:, 0])[0, 1] == pytest.approx(1, abs=1e-12)
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("fill", [1e9, 1e20, -1e200])
+def test_fill_values_that_swallow_the_rest_are_told(engine, fill):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 1))
+    y = x + 0.5 * rng.normal(size=(200, 1))
+    x[3] = fill
+    z = rng.normal(size=(200, 1))
+    for call in (
+        lambda **options: it.mutual_information(x, y, **options),
+        lambda **options: it.conditional_mutual_information(x, y, z, **options),
+        lambda **options: it.conditional_mutual_information(y, z, x, **options),
+    ):
+        with pytest.warns(it.InfotheoryWarning) as said:
+            call()
+        (message,) = (str(each.message) for each in said)
+        assert re.search(r"[xz] has values so far from the rest .*scale='rank'", message)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            call(scale="rank")
+    with pytest.warns(it.InfotheoryWarning, match="x has values so far from the rest"):
+        it.entropy(x, method="knn", scale="standardise")
+
+
+@pytest.mark.filterwarnings("error")
+def test_long_tails_are_no_fill_values(engine, rng):
+    y = rng.normal(size=(1000, 1))
+    for x in (rng.standard_cauchy((1000, 1)), np.exp(3 * y), rng.pareto(0.5, (1000, 1))):
+        it.mutual_information(x, y)
