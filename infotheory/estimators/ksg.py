@@ -18,6 +18,7 @@ from infotheory.estimators.neighbours import (
     is_constant,
     rescaled,
     rescaled_by_name,
+    vanished,
 )
 from infotheory.registry import estimator
 
@@ -252,6 +253,7 @@ def ksg_conditional_mutual_information(
     ceiling = float(digamma(len(x)) - digamma(k))
     lost = lost_digits({"x": x, "y": y, "z": z})
     (x, y, z), swallowed = rescaled_by_name({"x": x, "y": y, "z": z}, scale)
+    lost += vanished([x, y, z], k, metric)
     constant = [name for name, part in (("x", x), ("y", y)) if is_constant(part)]
     if constant:
         return nothing(len(x), ceiling, constant, pointwise)
@@ -282,6 +284,7 @@ def _shared(
     checks.flag(pointwise, "pointwise")
     lost = lost_digits(named)
     parts, swallowed = rescaled_by_name(named, scale)
+    lost += vanished(parts, k, metric)
     named = dict(zip(named, parts, strict=True))
     varying = {name: part for name, part in named.items() if not is_constant(part)}
     others = max(len(varying), 2) - 1

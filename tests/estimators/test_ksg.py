@@ -566,3 +566,38 @@ def test_copies_of_the_pairing_itself_reach_the_estimate(rng):
     assert identical > 0
     assert (found.null == found.estimate.value).sum() >= identical
     assert found.p >= (identical + 1) / 61
+
+
+def test_one_column_has_the_same_value_in_both_metrics(engine, rng):
+    x = rng.normal(size=(200, 1))
+    y = x + 0.5 * rng.normal(size=(200, 1))
+    far = x.copy()
+    far[3] = 1e200
+    for one, variant in ((far, 1), (x * 1e-200, 2), (x * 1e-160, 2)):
+        plain, euclidean = (
+            information(one, y, scale=None, variant=variant, metric=metric) for metric in METRICS
+        )
+        assert euclidean == plain
+    plain, euclidean = (it.entropy(far, method="knn", metric=metric).value for metric in METRICS)
+    assert math.isfinite(plain)
+    assert euclidean == plain
+
+
+@pytest.mark.filterwarnings("error")
+def test_squares_that_vanish_are_told(engine, rng):
+    x, y = rng.normal(size=(2, 100, 2))
+    x[3] = 1e308
+    said = r"metric='euclidean' squares distances, .* as large as 1e\+308 .*metric='chebyshev'"
+    for call in (
+        lambda metric: it.entropy(x, method="knn", metric=metric),
+        lambda metric: it.mutual_information(x, y, scale=None, metric=metric),
+        lambda metric: it.conditional_mutual_information(y, y[::-1], x, scale=None, metric=metric),
+    ):
+        with pytest.warns(it.InfotheoryWarning, match=said):
+            call("euclidean")
+        call("chebyshev")
+    x[3] = 1e200
+    it.entropy(x, method="knn", metric="euclidean")
+    x[4:10] = 0.0  # duplicates have distance zero
+    with pytest.warns(it.InfotheoryWarning, match="exact duplicate"):
+        it.entropy(x, method="knn", metric="euclidean")

@@ -11,7 +11,8 @@ from scipy.special import digamma
 
 import infotheory as it
 from infotheory import ops
-from infotheory.estimators.neighbours import _on_grid, rescaled
+from infotheory.estimators.grids import on_grid
+from infotheory.estimators.neighbours import rescaled
 
 pytestmark = pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
 
@@ -99,7 +100,7 @@ def test_normals_are_on_no_grid(engine, n):
     for seed in range(20):
         x = np.random.default_rng(seed).normal(size=(n, 1))
         standard = ops.of(x).standardise(x)[0]
-        assert _on_grid(standard, np.unique(standard)) is None
+        assert on_grid(standard, np.unique(standard)) is None
 
 
 def test_a_grid_is_found_whatever_its_gaps_and_the_order_of_the_rows(engine, rng):
@@ -107,7 +108,7 @@ def test_a_grid_is_found_whatever_its_gaps_and_the_order_of_the_rows(engine, rng
     for unit in (1, 0.1, 1 / 3):
         for rows in (np.sort(whole, axis=0), whole):
             standard = ops.of(whole).standardise(rows * unit)[0]
-            steps, _ = _on_grid(standard, np.unique(standard))
+            steps, _ = on_grid(standard, np.unique(standard))
             steps = np.asarray(steps, dtype=int)
             assert np.array_equal(
                 steps * np.gcd.reduce(np.diff(whole, axis=0)[:, 0]), rows - whole.min()
