@@ -80,6 +80,7 @@ def solve(
     Returns
     -------
     State
+        Within tol, or that of the smallest error that was reached, the start's not excepted.
     """
     _make_room(problem, solver)
     reg, streamed = problem.reg, problem.room is None
@@ -105,7 +106,7 @@ def solve(
         problem.rough = rough if tol < rough < CLOSE else 0.0
         state = relaxed_sweeps(problem, problem.state(start, reg), reg, tol, left(), few)
         if state.error <= tol or left() == 0:
-            return state
+            return problem.better(state, tol)
         _make_dense(problem)
     elif solver == "newton_sparse":
         state = finish(_as_published(problem, start, tol, left, entries, warm_up), NEAR_STEPS)
@@ -117,7 +118,9 @@ def solve(
             state = finish(state, NEAR_STEPS)
     if state is None or (state.error > tol and solver not in ("sinkhorn", "dual")):
         state = descend(problem, spread, tol, left, finish)
-    return scalings(problem, state, tol, left())
+    # No step is sure to bring the error down, and a path that was cut short may end far away.
+    state = scalings(problem, problem.better(state, tol), tol, left())
+    return problem.better(state, tol)
 
 
 def _as_published(

@@ -41,6 +41,8 @@ class Problem:
     """Down to this error sweeps over points make their exponents in float32."""
     path: list[tuple[str, int]] = field(default_factory=list)
     """Which solver ran, with its iterations."""
+    best: State | None = None
+    """Of all states at the problem's own regularisation that of the smallest error."""
 
     @property
     def precision(self) -> str:
@@ -56,7 +58,19 @@ class Problem:
         found = State(potential, minima, columns, float(np.abs(columns - self.b).sum()))
         if plan and self.room is not None:
             self.held = found
-        return found
+        return self.seen(found, reg)
+
+    def seen(self, state: State, reg: float) -> State:
+        """The state, which is remembered if none at the problem's regularisation was better."""
+        if reg == self.reg and (self.best is None or state.error < self.best.error):
+            self.best = state
+        return state
+
+    def better(self, state: State, tol: float) -> State:
+        """The state where it is within tol, else the best that there was."""
+        if state.error <= tol or self.best is None or state.error <= self.best.error:
+            return state
+        return self.best
 
     def note(self, name: str, iterations: int) -> None:
         """Add iterations to the path."""
@@ -311,6 +325,7 @@ def _with_kernel(
     digits = 1e-14 * float(np.abs(state.minima).max() + np.abs(potential).max()) / reg
     if near and power == 1.0 and digits <= 0.1 * tol:
         found = State(potential, state.minima + reg * np.log(u), v * columns, error)
+        problem.seen(found, reg)
     else:
         found = problem.state(potential, reg, plan=True)
     return found, count, hopeless

@@ -80,21 +80,43 @@ def _by_itself(
     start: tuple[np.ndarray, np.ndarray] | None,
     tried: Transport | None,
 ) -> Transport:
-    """One problem of many, if what was tried side by side is not its solution."""
-    spent = 0 if tried is None else tried.iterations
-    if tried is not None:
-        if tried.converged or spent >= params["max_iterations"]:
-            return tried
-        if tried.marginal_error <= USABLE:
-            start = tried.potentials
-    rest = {**params, "max_iterations": params["max_iterations"] - spent}
-    found = solved(cost, a, b, reg, rest, None if start is None else np.concatenate(start))
+    """One problem of many, if what was tried side by side is not its solution.
+
+    It goes on from the best of what was tried and what was given, and returns nothing worse.
+    """
+    if tried is not None and tried.converged:
+        return tried
+    allowed, spent = params["max_iterations"], 0 if tried is None else tried.iterations
+    reached = tried
+    if tried is not None and start is not None:
+        begun = _from(cost, a, b, reg, {**params, "max_iterations": 0}, start)
+        reached = min(tried, begun, key=lambda each: each.marginal_error)
+    if reached is not None and reached.marginal_error <= USABLE:
+        start = reached.potentials
+    found = reached
+    if spent < allowed:
+        found = _from(cost, a, b, reg, {**params, "max_iterations": allowed - spent}, start)
+    assert found is not None  # nothing was spent where nothing was tried
+    path = (() if tried is None else tried.path) + (found.path if spent < allowed else ())
+    if reached is not None and reached.marginal_error < found.marginal_error:
+        found = reached
     return replace(
         found,
-        params=MappingProxyType({**found.params, "max_iterations": params["max_iterations"]}),
-        iterations=spent + found.iterations,
-        path=(() if tried is None else tried.path) + found.path,
+        params=MappingProxyType({**found.params, "max_iterations": allowed}),
+        iterations=sum(count for _, count in path),
+        path=path,
     )
+
+
+def _from(
+    cost: Any,
+    a: np.ndarray,
+    b: np.ndarray,
+    reg: float,
+    params: dict[str, Any],
+    start: tuple[np.ndarray, np.ndarray] | None,
+) -> Transport:
+    return solved(cost, a, b, reg, params, None if start is None else np.concatenate(start))
 
 
 def _each(
