@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
@@ -13,12 +12,11 @@ import numpy as np
 
 from infotheory import ops
 from infotheory.ops.ranges import free_memory
-from infotheory.solvers.sources import arrays_of, finite_range, host, restricted
+from infotheory.solvers.sources import arrays_of, host
+from infotheory.transport.certificate import rounding, upper_bound
 
 __all__ = ["Transport", "as_measured", "completed", "measured"]
 
-#: Scalings of rows and columns at most, before an upper bound with forbidden cells is given up.
-MORE_SCALINGS = 500
 #: Bytes for which nobody asks whether they are free.
 SMALL = 1 << 14
 
@@ -92,45 +90,10 @@ class Transport:
     def upper(self) -> float:
         """`value` of the plan rounded to the weights exactly: the best is not above it.
 
-        Rows and columns that are too heavy are scaled down, and what lacks is added as a product
-        (Altschuler, Weed, Rigollet (2017), arXiv:1705.09634, algorithm 2). A product may not go
-        through forbidden cells: with these, rows and columns are scaled on until nothing lacks,
-        and where something still does the bound is infinite.
+        It is infinite where cells are forbidden and no plan around them was found, which is looked
+        for up to 200,000 allowed cells.
         """
-        a, b = self._weights
-        mass = float(a.sum())
-        reg = self.params["reg"]
-        engine = ops.of(*arrays_of(self._source))
-        rows_kept, columns_kept = a > 0, b > 0
-        source = restricted(self._source, rows_kept, columns_kept)
-        a, b = a[rows_kept], b[columns_kept]
-        above = self.potentials[0][rows_kept] + reg * np.log(a)
-        beside = self.potentials[1][columns_kept] + reg * np.log(b)
-        # What the rounding of sums and of exponents leaves open is no lack.
-        largest = float(np.abs(above).max() + np.abs(beside).max()) / reg
-        nothing = 1e-15 * mass * (math.sqrt(self.n + self.m) + largest)
-        forbidden = not isinstance(source, tuple) and bool(np.isinf(host(source)).any())
-        for turn in range(MORE_SCALINGS if forbidden else 1):
-            rows, _, _ = engine.plan_sums(source, above, beside, reg)
-            above = above + reg * np.log(a / (rows if turn else np.maximum(rows, a)))
-            _, columns, _ = engine.plan_sums(source, above, beside, reg)
-            # The last step only takes away, so that nothing is too heavy.
-            capped = beside + reg * np.log(b / np.maximum(columns, b))
-            rows, within, _ = engine.plan_sums(source, above, capped, reg)
-            lacking = np.maximum(a - rows, 0.0), np.maximum(b - within, 0.0)
-            total = max(float(lacking[0].sum()), float(lacking[1].sum()))
-            if total <= nothing:
-                break
-            beside = beside + reg * np.log(b / columns)
-        open_still = _rounding(self.potentials, self._weights, reg)
-        if total > nothing:
-            shares = lacking[0] / total, lacking[1]
-        else:
-            shares = np.zeros_like(a), np.zeros_like(b)
-            # Wherever it would go, along however many cells.
-            low, high, _ = finite_range(source)
-            open_still += total * (len(a) + len(b)) * (high - low + reg * largest)
-        return engine.rounded_value(source, above, capped, reg, shares, (a, b)) + open_still
+        return upper_bound(self._source, self._weights, self.potentials, self.params["reg"])
 
     def plan_rows(self, start: int, stop: int) -> np.ndarray:
         """Rows start to stop of the plan, for plans that are too large to hold.
@@ -181,16 +144,6 @@ def _restored(values: dict[str, Any]) -> Transport:
     return Transport(**{**values, "params": MappingProxyType(values["params"])})
 
 
-def _rounding(
-    potentials: tuple[np.ndarray, np.ndarray], weights: tuple[np.ndarray, np.ndarray], reg: Any
-) -> Any:
-    """What rounding can do to a bound: a potential has the digits of reg, however small it is."""
-    (f, g), (a, b) = potentials, weights
-    sizes = (np.abs(np.where(a > 0, f, 0.0)) * a).sum(-1) + reg * a.sum(-1)
-    sizes = sizes + (np.abs(np.where(b > 0, g, 0.0)) * b).sum(-1) + reg * b.sum(-1)
-    return 4e-15 * sizes
-
-
 def completed(
     source: Any,
     a: np.ndarray,
@@ -221,7 +174,9 @@ def measured(
     error = (np.abs(rows - a).sum(-1) + np.abs(columns - b).sum(-1)) / mass
     value = (f * rows).sum(-1) + (g * columns).sum(-1)
     lower = (f * a).sum(-1) + (g * b).sum(-1) + reg * (mass - rows.sum(-1))
-    return error, value, lower - _rounding(potentials, weights, reg)
+    # Exponents are rounded where the plan has its mass, which weights close to zero may not know.
+    counted = np.maximum(rows, a), np.maximum(columns, b)
+    return error, value, lower - rounding((f, g), counted, reg)
 
 
 def as_measured(
