@@ -12,7 +12,9 @@ import numpy as np
 from infotheory import checks, ops
 from infotheory.solvers.sources import host, mean_cost, weights_of
 from infotheory.transport.plans import Transport, as_measured, measured
-from infotheory.transport.problems import same_mass, solved, start_of
+from infotheory.transport.problems import same_mass, solved
+from infotheory.transport.reductions import LITTLE_LEFT, loses_digits
+from infotheory.transport.starts import start_of
 
 __all__ = ["solved_batch"]
 
@@ -42,10 +44,15 @@ def solved_batch(
     scale = np.array([mean_cost(c) for c in costs]) if params["reg_scale"] == "mean" else 1.0
     regs = np.broadcast_to(reg * scale, count).astype(np.float64)
     spare = (a > 0).all(axis=1) & (b > 0).all(axis=1) & (regs > 0)
-    spare &= np.isfinite(host(costs).max(axis=(1, 2)))
-    known = None
-    if potentials is not None:
-        known = start_of(potentials, (count, n), (count, m))
+    largest = host(costs).max(axis=(1, 2))
+    spare &= np.isfinite(largest)
+    offset = np.abs(largest)
+    if (drowned := spare & loses_digits(offset, regs, params["tol"])).any():
+        # Of costs that are nearly the same what tells them apart has few digits left.
+        spare[drowned] &= (
+            np.ptp(host(costs)[drowned], axis=(1, 2)) > (LITTLE_LEFT * offset)[drowned]
+        )
+    known = None if potentials is None else start_of(potentials, a, b)
     tried: dict[int, Transport] = {}
     place = np.flatnonzero(spare)
     if place.size and params["solver"] in ("auto", "sinkhorn"):

@@ -13,7 +13,8 @@ from infotheory.solvers.policy import ENTRIES, SOLVERS, WARM_UP
 from infotheory.solvers.sources import checked, shape_of, weights_of
 from infotheory.transport.batches import solved_batch
 from infotheory.transport.plans import Transport
-from infotheory.transport.problems import same_mass, solved, start_of
+from infotheory.transport.problems import same_mass, solved
+from infotheory.transport.starts import start_of
 
 __all__ = ["sinkhorn", "uniform_transport"]
 
@@ -121,7 +122,7 @@ def sinkhorn(
     n, m = shape_of(source)
     a, b = weights_of(a, n, "a"), weights_of(b, m, "b")
     b = same_mass(a, b)
-    start = None if potentials is None else np.concatenate(start_of(potentials, (n,), (m,)))
+    start = None if potentials is None else np.concatenate(start_of(potentials, a, b))
     found = solved(source, a, b, reg, params, start)
     _say_what_is_open((found,))
     return found

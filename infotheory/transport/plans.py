@@ -15,7 +15,7 @@ from infotheory.ops.ranges import free_memory
 from infotheory.solvers.sources import arrays_of, host
 from infotheory.transport.certificate import rounding, upper_bound
 
-__all__ = ["Transport", "as_measured", "completed", "measured"]
+__all__ = ["Transport", "as_measured", "completed", "folded", "measured"]
 
 #: Bytes for which nobody asks whether they are free.
 SMALL = 1 << 14
@@ -68,6 +68,8 @@ class Transport:
     _weights: tuple[np.ndarray, np.ndarray] = field(repr=False)
     _rows: np.ndarray = field(repr=False)
     """(n,) what the rows of the plan sum to."""
+    _reduced: tuple[Transport, np.ndarray, np.ndarray] | None = field(default=None, repr=False)
+    """The transport of costs without u 1' + 1 v', and these, where those would drown the rest."""
 
     @cached_property
     def plan(self) -> np.ndarray:
@@ -93,6 +95,10 @@ class Transport:
         It is infinite where cells are forbidden and no plan around them was found, which is looked
         for up to 200,000 allowed cells.
         """
+        if self._reduced is not None:
+            inner, u, v = self._reduced
+            moved = float(u @ self._weights[0] + v @ self._weights[1])
+            return inner.upper + moved + float(rounding((u, v), self._weights, 0.0))
         return upper_bound(self._source, self._weights, self.potentials, self.params["reg"])
 
     def plan_rows(self, start: int, stop: int) -> np.ndarray:
@@ -107,6 +113,8 @@ class Transport:
         -------
         float64 array, shape (stop - start, m)
         """
+        if self._reduced is not None:
+            return self._reduced[0].plan_rows(start, stop)
         rows = self._rows[start:stop]
         if not len(rows):
             return np.empty((0, self.m))

@@ -7,21 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from infotheory import checks, ops
+from infotheory import ops
 from infotheory.solvers.feasible import refuse_infeasible
 from infotheory.solvers.policy import solve
 from infotheory.solvers.sinkhorn import Problem
 from infotheory.solvers.sources import (
     arrays_of,
     finite_range,
-    host,
     restricted,
     scaled,
     transposed,
 )
 from infotheory.transport.plans import Transport, completed
+from infotheory.transport.reductions import loses_digits, put_back, reduced
 
-__all__ = ["same_mass", "solved", "start_of"]
+__all__ = ["same_mass", "solved"]
 
 #: Costs in units of the regularisation, beyond which float64 knows them to one unit at best.
 LARGEST_EXPONENT = 2.0**52
@@ -53,6 +53,13 @@ def solved(
             f"units of it have no digit left in float64; got {reg:g}. The exact transport is "
             f"infotheory.divergence(x, y, method='wasserstein')."
         )
+    if loses_digits(largest, reg, params["tol"]):
+        reduction = reduced(source, rows, columns, largest)
+        if reduction is not None:
+            _, u, v = reduction
+            start = None if start is None else start - np.concatenate([u, v])
+            plain = {**params, "reg_scale": None}
+            return put_back(solved(reduction.source, a, b, reg, plain, start), reduction, params)
     # The shorter side carries the unknown potential.
     swapped = len(a[rows]) < len(b[columns])
     weights = [a[rows] / mass, b[columns] / mass]
@@ -109,20 +116,3 @@ def same_mass(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             f"{second[off][0]:.9g}."
         )
     return np.asarray(b * (first / second))
-
-
-def start_of(
-    potentials: Any, first: tuple[int, ...], second: tuple[int, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Both potentials, of these shapes."""
-    try:
-        f, g = potentials
-    except (TypeError, ValueError):
-        raise ValueError("potentials must be a pair of arrays (f, g).") from None
-    f, g = (host(checks.real(part, "potentials")).astype(np.float64) for part in (f, g))
-    # A single column is a line.
-    if (f.shape, g.shape) != tuple((*shape, 1)[:2] for shape in (first, second)):
-        raise ValueError(
-            f"potentials must have shapes {first} and {second}; got {f.shape} and {g.shape}."
-        )
-    return f.reshape(first), g.reshape(second)
