@@ -217,7 +217,10 @@ def number(value: Any, name: str, *, above: float = -math.inf, low: float = -mat
     """A finite number, greater than `above` and at least `low`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number; got {type(value).__name__} {value!r}.")
-    value = float(value)
+    try:
+        value = float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be a finite number; got one beyond 1.8e308.") from None
     if not math.isfinite(value) or value <= above or value < low:
         rule = f" greater than {above:g}" if above > -math.inf else ""
         rule = f" at least {low:g}" if low > -math.inf else rule

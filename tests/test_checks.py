@@ -221,6 +221,8 @@ def test_number():
     for bad in (np.nan, np.inf, -np.inf):
         with pytest.raises(ValueError, match="must be a finite number"):
             checks.number(bad, "width")
+    with pytest.raises(ValueError, match=r"^width must be a finite number; got one beyond 1.8e308"):
+        checks.number(10**400, "width")
     for bad in (True, "1", None, 1j, [1.0]):
         with pytest.raises(TypeError, match=r"^width must be a number; got "):
             checks.number(bad, "width")

@@ -319,6 +319,8 @@ OK = {"cost": np.ones((2, 3)), "reg": 1.0}
 BAD = {
     "reg of zero": ({"reg": 0.0}, "reg must be a finite number greater than 0; got 0"),
     "reg below": ({"reg": -1.0}, "reg must be"),
+    "reg of few digits": ({"cost": np.full((2, 2), 1e-308), "reg": 5e-310}, "reg must be at least"),
+    "reg beyond": ({"reg": 10**400}, "reg must be a finite number"),
     "unequal": ({"a": [1, 1.0], "b": [1, 1, 1.0]}, "a and b must have equal sums.*got 2 and 3"),
     "negative": ({"a": [-1, 2.0]}, "a must not be negative; got -1"),
     "massless": ({"b": [0, 0, 0.0]}, "b must have a positive finite sum"),
@@ -344,6 +346,39 @@ def test_bad_input_names_the_argument(case):
     options, message = BAD[case]
     with pytest.raises(ValueError, match=message):
         it.sinkhorn(**OK | options)
+
+
+BATCH = {"cost": np.ones((3, 2, 2)), "reg": 1.0}
+BAD_IN_A_BATCH = {
+    "forbidden": ({"cost": [np.ones((2, 2)), [[np.inf, np.inf], [1, 1]]]}, "^problem 1 of 2: cost"),
+    "negative": ({"a": [[1, 1], [1, 1], [-1, 3]]}, r"^a\[2\] must not be negative; got -1"),
+    "massless": ({"b": [[0, 0], [1, 1], [1, 1]]}, r"^b\[0\] must have a positive"),
+    "unequal": ({"a": [[1, 1], [1, 2], [1, 1]], "b": [1, 1]}, "got 3 and 2 in problem 1"),
+    "few digits": ({"reg": 5e-310, "cost": np.full((1, 2, 2), 1e-308)}, "problem 0 of 1: reg must"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_IN_A_BATCH)
+def test_bad_input_in_a_batch_names_the_problem(case):
+    options, message = BAD_IN_A_BATCH[case]
+    with pytest.raises(ValueError, match=message):
+        it.sinkhorn(**BATCH | options)
+
+
+def test_a_warning_of_a_batch_names_the_problem(rng):
+    costs = np.stack([np.ones((30, 30)), rng.random((30, 30)), rng.random((30, 30))])
+    with pytest.warns(it.InfotheoryWarning, match=r"problem [12] of 3, the worst of 2, not conv"):
+        it.sinkhorn(cost=costs, reg=1e-3, max_iterations=3)
+    with pytest.warns(it.InfotheoryWarning, match=r"problem 1 of 2 not converged after 3 iter"):
+        it.sinkhorn(cost=costs[:2], reg=1e-3, max_iterations=3)
+    with pytest.warns(it.InfotheoryWarning, match=r"sinkhorn: not converged after 3 iter"):
+        it.sinkhorn(cost=costs[1], reg=1e-3, max_iterations=3)
+
+
+def test_every_solver_is_described():
+    described = it.sinkhorn.__doc__.split("solver : {")[1].split("entries :")[0].split("}")[1]
+    for solver in policy.SOLVERS:
+        assert f'"{solver}":' in described
 
 
 def test_bad_points():

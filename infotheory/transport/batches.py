@@ -12,7 +12,7 @@ import numpy as np
 from infotheory import checks, ops
 from infotheory.solvers.sources import host, mean_cost, weights_of
 from infotheory.transport.plans import Transport, as_measured, measured
-from infotheory.transport.problems import same_mass, solved
+from infotheory.transport.problems import SMALLEST, same_mass, solved
 from infotheory.transport.reductions import LITTLE_LEFT, loses_digits
 from infotheory.transport.starts import start_of
 
@@ -37,13 +37,15 @@ def solved_batch(
         given = host(checks.real(given, name)).astype(np.float64)
         if given.shape != (count, size):
             raise ValueError(f"{name} must have shape {(count, size)}; got {given.shape}.")
-        sides.append(np.stack([weights_of(row, size, name) for row in given]))
+        sides.append(
+            np.stack([weights_of(row, size, f"{name}[{i}]") for i, row in enumerate(given)])
+        )
     a, b = sides
     b = same_mass(a, b)
     mass = a.sum(axis=1, keepdims=True)
     scale = np.array([mean_cost(c) for c in costs]) if params["reg_scale"] == "mean" else 1.0
     regs = np.broadcast_to(reg * scale, count).astype(np.float64)
-    spare = (a > 0).all(axis=1) & (b > 0).all(axis=1) & (regs > 0)
+    spare = (a > 0).all(axis=1) & (b > 0).all(axis=1) & (regs >= SMALLEST)
     largest = host(costs).max(axis=(1, 2))
     spare &= np.isfinite(largest)
     offset = np.abs(largest)
@@ -73,9 +75,14 @@ def solved_batch(
                 error, value, lower,
             )  # fmt: skip
     starts = [None if known is None else (known[0][i], known[1][i]) for i in range(count)]
-    return tuple(
-        _by_itself(costs[i], a[i], b[i], reg, params, starts[i], tried.get(i)) for i in range(count)
-    )
+    finished = []
+    for i in range(count):
+        try:
+            alone = _by_itself(costs[i], a[i], b[i], reg, params, starts[i], tried.get(i))
+        except ValueError as error:
+            raise ValueError(f"problem {i} of {count}: {error}") from None
+        finished.append(alone)
+    return tuple(finished)
 
 
 def _by_itself(

@@ -60,9 +60,11 @@ def sinkhorn(
         Scalings and Newton steps at most, all stages together.
     solver : {"auto", "sinkhorn", "newton", "newton_sparse", "dual"}
         "auto": scalings while they promise to be few, then safeguarded Newton steps. "sinkhorn":
-        scalings alone, over-relaxed by the rate that is seen. "newton_sparse": `warm_up` sweeps,
-        then the published Newton method whose Hessian keeps a fixed number of the plan's entries;
-        where it stalls, the safeguarded one ends its work, and the path says so. "dual": L-BFGS.
+        scalings alone, over-relaxed by the rate that is seen. "newton": the safeguarded steps
+        alone, along falling regularisations where they do not arrive at once. "newton_sparse":
+        `warm_up` sweeps, then the published Newton method whose Hessian keeps a fixed number of the
+        plan's entries; where it stalls, the safeguarded one ends its work, and the path says so.
+        "dual": L-BFGS.
     entries : float
         How many entries for each point of the larger side "newton_sparse" keeps. As published it
         is 2, which was found to be too few.
@@ -70,7 +72,8 @@ def sinkhorn(
         How many sweeps "newton_sparse" makes first: 20 for problems as the published ones of
         assignment, up to 700 for the flattest ones.
     potentials : pair of arrays, shapes (n,) and (m,), or (B, n) and (B, m); optional
-        Where to start, for example those of a similar problem.
+        Where to start, for example those of a similar problem; infinite at most where there is no
+        weight.
 
     Returns
     -------
@@ -91,9 +94,10 @@ def sinkhorn(
     `value` holds the relative entropy to the product of the weights, not the entropy of the plan;
     other packages return `cost` alone, or subtract reg times the entropy. A result that is not
     within tol comes with an `InfotheoryWarning` that says how far it is; the dual value is a lower
-    bound whatever the error, and `upper` that of a feasible plan. Cost: two matrices of memory and
-    O(n m) for each iteration; where those would not fit, points are streamed in O(n + m) memory
-    (solver "auto" or "sinkhorn").
+    bound whatever the error, and `upper` that of a feasible plan. Where a part that rows or columns
+    of the costs have in common would drown the rest, as with clouds far apart, the problem is
+    solved without it, on a copy. Cost: two matrices of memory and O(n m) for each iteration; where
+    those would not fit, points are streamed in O(n + m) memory (solver "auto" or "sinkhorn").
 
     References
     ----------
@@ -154,13 +158,18 @@ def uniform_transport(
 
 def _say_what_is_open(found: tuple[Transport, ...]) -> None:
     """A warning with the gap of the problem that is farthest from its weights."""
-    worst = max(found, key=lambda each: each.marginal_error, default=None)
-    if worst is None or all(each.converged for each in found):
+    still = [i for i, each in enumerate(found) if not each.converged]
+    if not still:
         return
+    place = max(still, key=lambda i: found[i].marginal_error)
+    worst, which = found[place], ""
+    if len(found) > 1:
+        others = f", the worst of {len(still)}," if len(still) > 1 else ""
+        which = f"problem {place} of {len(found)}{others} "
     spent = worst.iterations >= worst.params["max_iterations"]
     cure = f"{'More max_iterations' if spent else 'A larger tol'}, or a larger reg"
     warnings.warn(
-        f"sinkhorn: not converged after {worst.iterations} iterations: the marginals are "
+        f"sinkhorn: {which}not converged after {worst.iterations} iterations: the marginals are "
         f"{worst.marginal_error:.2g} from the weights, tol is {worst.params['tol']:.2g}; the best "
         f"value lies between {worst.lower:.8g} and {worst.upper:.8g}. {cure}, would help.",
         InfotheoryWarning,

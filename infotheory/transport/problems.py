@@ -21,10 +21,12 @@ from infotheory.solvers.sources import (
 from infotheory.transport.plans import Transport, completed
 from infotheory.transport.reductions import loses_digits, put_back, reduced
 
-__all__ = ["same_mass", "solved"]
+__all__ = ["SMALLEST", "same_mass", "solved"]
 
 #: Costs in units of the regularisation, beyond which float64 knows them to one unit at best.
 LARGEST_EXPONENT = 2.0**52
+#: Below this regularisation its products, and costs beside it, are short of digits.
+SMALLEST = float(np.finfo(np.float64).tiny / np.finfo(np.float64).eps)
 #: How far the sums of both weights may differ, relatively.
 SAME_MASS = 1e-6
 
@@ -44,6 +46,11 @@ def solved(
     low, high, forbidden = finite_range(inner)
     if params["reg_scale"] == "mean":
         reg = scaled(reg, inner)
+    if reg < SMALLEST:
+        raise ValueError(
+            f"reg must be at least {SMALLEST:.3g}, or float64 has too few digits for it; got "
+            f"{reg:g}. Costs and reg may be multiplied by the same number."
+        )
     if forbidden:
         refuse_infeasible(inner, a[rows], b[columns])
     largest = max(abs(low), abs(high))
@@ -111,8 +118,9 @@ def same_mass(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     first, second = a.sum(-1, keepdims=True), b.sum(-1, keepdims=True)
     off = np.abs(first - second) > SAME_MASS * np.maximum(first, second)
     if off.any():
+        where = f" in problem {int(np.argmax(off))}" if a.ndim > 1 else ""
         raise ValueError(
             f"a and b must have equal sums, within {SAME_MASS:g}; got {first[off][0]:.9g} and "
-            f"{second[off][0]:.9g}."
+            f"{second[off][0]:.9g}{where}."
         )
     return np.asarray(b * (first / second))
