@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from infotheory import checks, truth
+from infotheory.digits import lost_digits
 from infotheory.estimate import Estimate
-from infotheory.estimators.neighbours import lost_digits
 from infotheory.registry import estimator
 
 __all__ = ["spacing_entropy"]
