@@ -16,7 +16,7 @@ import numpy as np
 
 import infotheory as it
 
-SIZES, SEEDS = (125, 250, 500, 1000), range(5)
+SIZES, SEEDS = (125, 250, 500, 1000), range(12)
 TRUTHS = {r: 4 - 2 * (math.sqrt(1 + r) + math.sqrt(1 - r)) for r in (0.8, 0.0)}
 
 
