@@ -137,3 +137,9 @@ def test_a_plan_that_does_not_fit_says_so(rng, monkeypatch):
     with pytest.raises(MemoryError, match="plan_rows"):
         _ = found.plan
     assert found.plan_rows(0, 5).shape == (5, 40)
+
+
+def test_no_program_is_asked_where_scalings_leave_nothing(monkeypatch):
+    monkeypatch.setattr(feasible, "linprog", None)
+    found = it.sinkhorn(cost=with_forbidden_cells(0), reg=0.1)
+    assert found.lower <= found.upper < found.lower + 1e-9

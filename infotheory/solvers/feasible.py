@@ -48,7 +48,12 @@ def refuse_infeasible(cost: Any, a: np.ndarray, b: np.ndarray) -> None:
 
 
 def completed_along(
-    plan: np.ndarray, a: np.ndarray, b: np.ndarray, allowed: np.ndarray, price: np.ndarray
+    plan: np.ndarray,
+    a: np.ndarray,
+    b: np.ndarray,
+    allowed: np.ndarray,
+    price: np.ndarray,
+    nothing: float,
 ) -> np.ndarray | None:
     """The plan with what lacks of its weights added along allowed cells; None if that fails.
 
@@ -60,12 +65,12 @@ def completed_along(
     allowed : boolean array, shape (n, m)
     price : array, shape (n, m)
         What is not wanted of more in a cell.
+    nothing : float
+        What may lack still, in parts where products may not go.
     """
     (i, j), n = np.nonzero(allowed), len(a)
     graph = csr_array((np.ones(len(i), dtype=bool), (i, n + j)), shape=(n + len(b), n + len(b)))
     count, labels = connected_components(graph, directed=False)
-    # Sums of so many numbers say no more.
-    nothing = 2e-16 * float(np.sqrt(n + len(b)) * a.sum())
     for label in range(count):
         rows, columns = np.flatnonzero(labels[:n] == label), np.flatnonzero(labels[n:] == label)
         block = np.ix_(rows, columns)

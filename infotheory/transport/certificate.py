@@ -23,6 +23,8 @@ __all__ = ["rounding", "upper_bound"]
 MORE_SCALINGS = 500
 #: Entries that are made at once.
 ENTRIES = 1 << 20
+#: What more in an empty cell is priced at, beside 1 for what is taken away.
+FULL = 800.0
 #: What an entry of 0 is read as in a logarithm.
 TINY = np.finfo(np.float64).tiny
 
@@ -136,15 +138,19 @@ def _around_forbidden(
             break
         beside = beside + reg * np.log(b / np.maximum(sums, TINY))
     room = engine.matrix_room(source)
-    engine.soft_minimum(source, beside, reg, a, plan=room)
+    above, _ = engine.soft_minimum(source, beside, reg, a, plan=room)
     plan, cost = host(room), host(source)
     sums = plan.sum(axis=0)
     plan *= b / np.maximum(sums, b)
     allowed = np.isfinite(cost)
     with np.errstate(divide="ignore"):
         excess = -np.log(plan) + np.log(a)[:, None] + np.log(b)
-    whole = completed_along(plan, a, b, allowed, np.clip(excess, 0.0, 800.0))
+    excess = np.clip(excess, 0.0, FULL)
+    whole = completed_along(plan, a, b, allowed, excess, nothing)
     if whole is None:
         return math.inf
-    value = _value(whole, np.where(allowed, cost, 0.0), reg)
+    # At the price of the potentials that the scalings have reached.
+    rest = float(np.abs(a - whole.sum(axis=1)).sum() + np.abs(b - whole.sum(axis=0)).sum())
+    open_still = 2 * rest * float(np.ptp(above) + np.ptp(beside - reg * np.log(b)) + reg)
+    value = _value(whole, np.where(allowed, cost, 0.0), reg) + open_still
     return value - reg * float(a @ np.log(a) + b @ np.log(b))
