@@ -300,3 +300,18 @@ def test_a_common_offset_costs_no_digits(loss, arrays, estimator):
 def test_distances_that_overflow_are_refused(loss, arrays, estimator):
     with pytest.raises(ValueError, match="width must not be so small"):
         loss(*(array * 1e200 for array in arrays))
+
+
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+def test_a_diffusion_whose_weights_underflow_is_refused():
+    x = torch.from_numpy(np.random.default_rng(0).standard_normal((100, 3))).requires_grad_()
+    for alpha in (5.0, 50.0, 200.0):
+        value = losses.diffusion(x, alpha=alpha)
+        told = it.entropy(x.detach().numpy(), method="diffusion", alpha=alpha).value
+        assert value.item() == pytest.approx(told, abs=1e-10)
+        (gradient,) = torch.autograd.grad(value, x)
+        assert torch.isfinite(gradient).all()
+    with pytest.raises(ValueError, match="alpha must not be so large that weights underflow"):
+        losses.diffusion(x, alpha=1e4)
+    with pytest.raises(ValueError, match="alpha must not be so large that weights underflow"):
+        it.entropy(x.detach().numpy(), method="diffusion", alpha=1e4)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
+import numbers
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,9 +12,9 @@ import numpy as np
 from infotheory import checks, ops, truth
 from infotheory.digits import noting_lost_digits
 from infotheory.estimate import AT_CEILING, Estimate
-from infotheory.estimators.matrix_renyi import spectral_renyi
 from infotheory.estimators.neighbours import is_constant
 from infotheory.registry import estimator
+from infotheory.solvers.spectral_entropy import renyi_of_logs, spectral_sums
 from infotheory.solvers.walk import collision_entropy, walk_entropy, walk_spectrum
 from infotheory.widths import in_widths, kernel_width
 
@@ -199,7 +198,8 @@ def diffusion_mutual_information(
     Estimate
         In nats; negative values are kept, and are exactly 0 if x is constant or y has one class.
         ``params["sigma"]`` is the width. Diagnostics: ``classes`` (their number), ``saturated``,
-        ``solver_error`` (one standard error of the mean over subsets, if there are several).
+        ``solver_error`` (one standard error of the mean over subsets, if there are several, and
+        of "lanczos"); of "lanczos" also ``converged`` (whether all spectra met `tol`).
 
     Raises
     ------
@@ -233,34 +233,60 @@ def diffusion_mutual_information(
         return Estimate(0.0, n=n, params=params, diagnostics=told)
     (scaled,) = in_widths((x,), sigma, "double")
 
-    def entropy(rows: np.ndarray) -> float:
+    def entropy(rows: np.ndarray) -> _Spectrum:
         part = scaled[np.sort(rows)]
-        return 0.0 if is_constant(part) else rule.entropy(part, draw)[0]
+        if is_constant(part):
+            return _Spectrum(0.0, 0.0, True)
+        value, told = rule.entropy(part, draw)
+        return _Spectrum(value, told.get("solver_error", 0.0), told.get("converged", True))
 
     terms = []
     for name in names[np.argsort(first)]:
         own = places[classes == name]
         subsets = [draw.choice(places, len(own), replace=False) for _ in range(repetitions)]
-        alike = np.array([entropy(rows) for rows in subsets])
+        alike = [entropy(rows) for rows in subsets]
         terms.append(_Class(len(own) / n, math.log(len(own)), entropy(own), alike))
     found = Estimate(
-        math.fsum(term.share * (float(term.alike.mean()) - term.own) for term in terms),
+        math.fsum(term.share * (term.mean - term.own.value) for term in terms),
         n=n,
         params=params,
         diagnostics=told | _error_of_subsets(terms),
     )
     found = noting_lost_digits(found, {"x": x})
-    spread = math.fsum(term.share * float(term.alike.mean()) for term in terms)
+    found = _noting_spectra(found, [each for c in terms for each in (c.own, *c.alike)], tol)
+    spread = math.fsum(term.share * term.mean for term in terms)
     return _noting_width(found, spread, math.fsum(c.share * c.ceiling for c in terms), sigma)
+
+
+class _Spectrum(NamedTuple):
+    """An entropy, and what the solver knows of it."""
+
+    value: float
+    error: float
+    converged: bool
 
 
 class _Class(NamedTuple):
     share: float
     ceiling: float
-    own: float
+    own: _Spectrum
     """Entropy of the class."""
-    alike: np.ndarray
+    alike: list[_Spectrum]
     """Entropies of random subsets of its size."""
+
+    @property
+    def mean(self) -> float:
+        """Of the subsets."""
+        return float(np.mean([each.value for each in self.alike]))
+
+    @property
+    def variance(self) -> float:
+        """Of the mean less the own entropy; how subsets differ includes what the solver adds."""
+        count = len(self.alike)
+        if count == 1:
+            return self.own.error**2 + self.alike[0].error ** 2
+        values = np.array([each.value for each in self.alike])
+        return self.own.error**2 + float(values.var(ddof=1)) / count
 
 
 class _Rule(NamedTuple):
@@ -291,20 +317,22 @@ class _Rule(NamedTuple):
         try:
             values = walk_spectrum(x, self.alpha, self.precision)
         except MemoryError as error:
-            raise MemoryError(f"{error} Choose solver='lanczos', or landmarks.") from None
+            also = "" if self.order else ", and an order above 0"
+            raise MemoryError(f"{error} Choose solver='lanczos'{also}.") from None
         if values[0] < _NEGATIVE * values.sum():
             raise ArithmeticError(f"a kernel matrix has an eigenvalue of {values[0]:g}.")
         # The largest is 1 but for rounding, which a large power would make much of, as a small one
         # would of what is 0 but for rounding.
-        shares = np.maximum(values, 0.0) / values[-1]
+        values = values[values > 0] / values[-1]
         if self.t < 1 or self.order < 1:
-            single = self.precision == "single"
-            shares = shares[shares > len(x) * np.finfo(np.float32 if single else float).eps]
-        powers = shares**self.t
-        return spectral_renyi(powers / powers.sum(), self.order), {"path": "exact"}
+            kind = np.float32 if self.precision == "single" else np.float64
+            values = values[values > len(x) * np.finfo(kind).eps]
+        with np.errstate(over="ignore"):  # a power below all numbers is 0
+            logs = self.t * np.log(values)
+        return renyi_of_logs(logs, self.order), {"path": "exact"}
 
     def _by_lanczos(self, x: Any, rng: np.random.Generator) -> tuple[float, dict[str, Any]]:
-        functions, combine = _spectral_sums(self.t, self.order)
+        functions, combine = spectral_sums(self.t, self.order)
         found, path = walk_entropy(x, self.alpha, functions, combine, tol=self.tol, rng=rng)
         ceiling = math.log(len(x))
         if found.value > ceiling + 6 * found.error + _ROUNDING * ceiling:
@@ -319,7 +347,8 @@ class _Rule(NamedTuple):
 
 
 def _rule(t: Any, alpha: Any, order: Any, solver: Any, precision: Any, tol: Any) -> _Rule:
-    order = math.inf if order == math.inf else checks.number(order, "order", low=0.0)
+    endless = isinstance(order, numbers.Real) and order == math.inf
+    order = math.inf if endless else checks.number(order, "order", low=0.0)
     rule = _Rule(
         checks.number(t, "t", above=0.0),
         checks.number(alpha, "alpha", low=0.0),
@@ -333,37 +362,6 @@ def _rule(t: Any, alpha: Any, order: Any, solver: Any, precision: Any, tol: Any)
     return rule
 
 
-def _spectral_sums(
-    t: float, order: float
-) -> tuple[Callable[[np.ndarray], np.ndarray], Callable[[np.ndarray], tuple[float, np.ndarray]]]:
-    """What is summed over the spectrum, and the entropy of the sums with its derivatives."""
-    return (
-        functools.partial(_powers_and_logs, t, order),
-        functools.partial(_entropy_of_sums, order),
-    )
-
-
-def _powers_and_logs(t: float, order: float, eigenvalues: np.ndarray) -> np.ndarray:
-    powers = np.maximum(eigenvalues, 0.0) ** t
-    if order == 1:
-        return np.stack([powers, -powers * np.log(np.where(powers > 0, powers, 1.0))])
-    # The largest eigenvalue is 1: for infinity the sum of the powers is all there is to know.
-    return np.stack([powers, np.zeros_like(powers) if order == math.inf else powers**order])
-
-
-def _entropy_of_sums(order: float, sums: np.ndarray) -> tuple[float, np.ndarray]:
-    total, other = sums
-    if total <= 0 or (other <= 0 and order not in (1, math.inf)):  # few probes can make this
-        return math.nan, np.full(2, math.nan)
-    if order == 1:
-        mean = other / total
-        return math.log(total) + mean, np.array([(1 - mean) / total, 1 / total])
-    if order == math.inf:
-        return math.log(total), np.array([1 / total, 0.0])
-    value = (math.log(other) - order * math.log(total)) / (1 - order)
-    return value, np.array([-order / total, 1 / other]) / (1 - order)
-
-
 def _own_order(x: Any) -> np.ndarray:
     """An order of the rows that follows from their values alone."""
     with np.errstate(over="ignore", invalid="ignore"):
@@ -372,12 +370,26 @@ def _own_order(x: Any) -> np.ndarray:
 
 
 def _error_of_subsets(terms: list[_Class]) -> dict[str, float]:
-    """Standard error of the mean entropies of subsets, weighted by the classes."""
-    repetitions = len(terms[0].alike)
-    if repetitions == 1:
-        return {}
-    variances = [term.share**2 * float(term.alike.var(ddof=1)) for term in terms]
-    return {"solver_error": math.sqrt(math.fsum(variances) / repetitions)}
+    """Standard error of the mean over subsets and of the solver, weighted by the classes."""
+    error = math.sqrt(math.fsum(term.share**2 * term.variance for term in terms))
+    # Of one exact subset nothing is known.
+    return {"solver_error": error} if error or len(terms[0].alike) > 1 else {}
+
+
+def _noting_spectra(found: Estimate, spectra: list[_Spectrum], tol: float) -> Estimate:
+    """With a warning where the solver has missed its tolerance in some of the spectra."""
+    if not any(each.error for each in spectra):
+        return found
+    missed = [each for each in spectra if not each.converged]
+    told = {**found.diagnostics, "converged": not missed}
+    found = replace(found, diagnostics=told)
+    if not missed:
+        return found
+    return found.noting(
+        f"the error of the solver is up to {max(each.error for each in missed):.2g} nats in "
+        f"{len(missed)} of {len(spectra)} spectra, above tol={tol:g}; allow a larger tol, or "
+        f"choose solver='exact'."
+    )
 
 
 def _noting_tolerance(found: Estimate, tol: float) -> Estimate:

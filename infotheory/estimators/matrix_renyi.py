@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from scipy.special import logsumexp
 
 from infotheory import checks, ops, truth
@@ -14,6 +14,7 @@ from infotheory.digits import noting_lost_digits
 from infotheory.estimate import AT_CEILING, Estimate
 from infotheory.estimators.neighbours import is_constant
 from infotheory.registry import estimator
+from infotheory.solvers.spectral_entropy import spectral_renyi
 from infotheory.widths import in_widths, kernel_widths
 
 __all__ = [
@@ -22,7 +23,6 @@ __all__ = [
     "matrix_renyi_entropy",
     "matrix_renyi_mutual_information",
     "matrix_renyi_total_correlation",
-    "spectral_renyi",
 ]
 
 _ESTIMAND = "matrix_renyi"
@@ -30,31 +30,6 @@ _SOURCE = "Sanchez Giraldo, Rao, Principe (2015), doi:10.1109/TIT.2014.2370058"
 _RESOLVED = {"width": "sigma"}
 #: An entropy below this share of ln n is that of kernels which reach all samples.
 _NEARLY_NONE = 0.01
-#: Orders this near to 1 are those whose sums of powers are near 1 too.
-NEAR_SHANNON = 0.5
-
-
-def spectral_renyi(shares: np.ndarray, alpha: float) -> float:
-    """Renyi entropy of order alpha of eigenvalues that sum to 1, in nats.
-
-    Those that rounding cannot tell from 0 count as 0. Near 1 the powers are taken by their
-    differences from the shares, which do not cancel; far from it by their logarithms, since there
-    the differences are all there is. The limits 0, 1 and infinity are exact.
-    """
-    shares = np.sort(shares)
-    least = len(shares) * np.finfo(float).eps * shares[-1] if alpha < 1 else 0.0
-    shares = shares[shares > least]
-    if alpha == 0:
-        return math.log(len(shares))
-    if alpha == math.inf:
-        return -math.log(shares[-1])
-    logs = np.log(shares)
-    if alpha == 1:
-        return float(-(shares * logs).sum())
-    if abs(alpha - 1) > NEAR_SHANNON:
-        return float(logsumexp(alpha * logs)) / (1 - alpha)
-    excess = float((shares * np.expm1((alpha - 1) * logs)).sum()) + (float(shares.sum()) - 1)
-    return math.log1p(excess) / (1 - alpha)
 
 
 @estimator(
@@ -92,8 +67,10 @@ def matrix_renyi_entropy(
 
     Raises
     ------
+    MemoryError
+        If n x n numbers do not fit into the free memory; order 2 needs none of them.
     TypeError, ValueError
-        For an unknown width, an order below 0, and if n x n numbers do not fit into memory.
+        For an unknown width, and an order below 0.
 
     Notes
     -----
@@ -149,7 +126,7 @@ def matrix_renyi_mutual_information(
 
     Raises
     ------
-    TypeError, ValueError
+    MemoryError, TypeError, ValueError
         As :func:`matrix_renyi_entropy`; and if the lengths differ.
 
     Notes
@@ -203,7 +180,7 @@ def matrix_renyi_conditional_entropy(
 
     Raises
     ------
-    TypeError, ValueError
+    MemoryError, TypeError, ValueError
         As :func:`matrix_renyi_mutual_information`.
 
     Notes
@@ -251,7 +228,7 @@ def matrix_renyi_total_correlation(
 
     Raises
     ------
-    TypeError, ValueError
+    MemoryError, TypeError, ValueError
         As :func:`matrix_renyi_mutual_information`.
 
     Notes
@@ -306,7 +283,7 @@ def matrix_renyi_dual_total_correlation(
 
     Raises
     ------
-    TypeError, ValueError
+    MemoryError, TypeError, ValueError
         As :func:`matrix_renyi_mutual_information`.
 
     Notes
@@ -353,11 +330,14 @@ class _Spectra:
         if self.alpha == 2:  # the sum of the squares of all entries, which are kernels again
             rows = engine.kernel_row_sums([part * math.sqrt(2) for part in parts])[-1]
             return float(2 * math.log(self.n) - logsumexp(rows))
-        matrix = engine.gram(parts[0])
-        for part in parts[1:]:
-            matrix *= engine.gram(part)
-        shares = engine.spectrum(matrix) / self.n
-        return spectral_renyi(shares, self.alpha)
+        try:
+            matrix = engine.gram(parts[0])
+            for part in parts[1:]:
+                matrix *= engine.gram(part)
+            values = engine.spectrum(matrix)
+        except MemoryError as error:
+            raise MemoryError(f"{error} Choose alpha=2, which needs no matrix.") from None
+        return spectral_renyi(values, self.alpha)
 
     def estimate(self, value: float, **noted: Any) -> Estimate:
         """With the widths, and with a warning where they decide the value."""
@@ -387,7 +367,7 @@ class _Spectra:
 
 
 def _order(alpha: Any) -> float:
-    if alpha == math.inf:
+    if isinstance(alpha, numbers.Real) and alpha == math.inf:
         return math.inf
     return checks.number(alpha, "alpha", low=0.0)
 

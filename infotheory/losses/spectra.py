@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from infotheory import checks, widths
-from infotheory.estimators.matrix_renyi import NEAR_SHANNON
 from infotheory.losses.batches import in_widths, samples
+from infotheory.solvers.spectral_entropy import NEAR_SHANNON
 
 __all__ = ["diffusion", "matrix_renyi"]
 
@@ -88,7 +88,7 @@ def diffusion(
     t : float
         Diffusion time, greater than 0.
     alpha : float
-        How far the density of the samples is divided out, 0 to 1.
+        How far the density of the samples is divided out, at least 0.
 
     Returns
     -------
@@ -98,7 +98,8 @@ def diffusion(
     Raises
     ------
     TypeError, ValueError
-        As :func:`cauchy_schwarz`; and for a time that is not positive.
+        As :func:`cauchy_schwarz`; for a time that is not positive, and for an alpha below 0 or
+        so large that weights underflow.
 
     Notes
     -----
@@ -113,11 +114,16 @@ def diffusion(
     alpha = checks.number(alpha, "alpha", low=0.0)
     x = samples(x, "x")
     matrix = _gram(*in_widths(widths.kernel_width(width, x.detach()), x))
+    weights = torch.ones_like(matrix[0])
     if alpha:
-        degrees = matrix.sum(dim=1) ** -alpha
-        matrix = degrees[:, None] * matrix * degrees
-    degrees = matrix.sum(dim=1).rsqrt()
-    matrix = degrees[:, None] * matrix * degrees
+        degrees = matrix.sum(dim=1)
+        # in units of the smallest, which no entry of the walk depends on
+        weights = (degrees / degrees.detach().min()) ** -alpha
+    seen = matrix @ weights
+    if not (weights * seen > 0).all():
+        raise ValueError(f"alpha must not be so large that weights underflow; got {alpha:g}.")
+    scales = (weights / seen).sqrt()
+    matrix = scales[:, None] * matrix * scales
 
     # S = ln Z - (t / Z) sum lambda^t ln lambda, with Z = sum lambda^t
     total: Tensor = _SpectralSum.apply(matrix, *_power(t))

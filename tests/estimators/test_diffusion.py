@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -90,6 +91,53 @@ def test_other_orders(order, error, engine, rng):
         pairs = entropy(x, width=1.0, order=2)
         assert pairs.diagnostics["path"].startswith("sums")
         assert pairs.value == pytest.approx(by_hand, abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:entropy.diffusion")
+@pytest.mark.parametrize(("t", "order"), [(8, 0.1), (8, 0.0), (3, 0.5), (60, 0.0)])
+def test_what_a_great_time_makes_small_is_not_rounding(t, order, engine):
+    x = np.random.default_rng(0).standard_normal((60, 5))
+    kernels = np.exp(-np.square(x[:, None] - x[None]).sum(axis=2) / (2 * 1.5**2))
+    roots = np.sqrt(kernels.sum(axis=1))
+    logs = order * t * np.log(np.linalg.eigvalsh(kernels / np.outer(roots, roots)))
+    powers = t * np.log(np.linalg.eigvalsh(kernels / np.outer(roots, roots)))
+    by_hand = (np.log(np.exp(logs).sum()) - order * np.log(np.exp(powers).sum())) / (1 - order)
+    found = entropy(x, width=1.5, t=t, order=order, solver="exact").value
+    assert found == pytest.approx(by_hand, rel=1e-10)
+    assert order or found == pytest.approx(math.log(60), rel=1e-15)
+
+
+@pytest.mark.parametrize("solver", ["exact", "lanczos"])
+@pytest.mark.parametrize("order", [0.1 * 3 / 0.3, 1 - 1e-15, 1 + 1e-13, 1 - 1e-6])
+def test_an_order_that_is_one_but_for_rounding(order, solver, engine):
+    x = np.random.default_rng(0).standard_normal((100, 3))
+    options = {"width": 1.0, "solver": solver, "tol": 0.01}
+    near, at_one = (entropy(x, order=each, **options).value for each in (order, 1.0))
+    assert order != 1
+    assert near == pytest.approx(at_one, abs=1e-11 if abs(order - 1) < 1e-12 else 1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:entropy.diffusion")
+@pytest.mark.parametrize("order", [0.6, 0.99, 1.01, 1.4, 2.5])
+def test_lanczos_of_other_orders(order, rng):
+    x = rng.standard_normal((300, 20))
+    options = {"width": 3.0, "order": order}
+    exact = entropy(x, solver="exact", **options).value
+    for seed in range(3):
+        found = entropy(x, solver="lanczos", rng=seed, **options)
+        assert abs(found.value - exact) < 3.5 * found.diagnostics["solver_error"]
+
+
+@pytest.mark.filterwarnings("ignore:entropy.diffusion")
+def test_none_is_printed_without_a_sign(engine, rng):
+    found = entropy(rng.standard_normal((50, 2)), t=1e6)
+    assert str(found).startswith("0 nats")
+
+
+def test_orders_that_are_no_number_are_named():
+    for order in (np.array([1.0, 2.0]), [1.0]):
+        with pytest.raises(TypeError, match=r"^order must be a number"):
+            entropy(X6, order=order)
 
 
 @pytest.mark.filterwarnings("ignore:entropy.diffusion")
@@ -267,6 +315,48 @@ def test_information_by_hand(engine):
         0.9 * math.log(2), abs=4 * found.diagnostics["solver_error"]
     )
     assert found.to("bits").value == pytest.approx(found.value / math.log(2))
+
+
+def test_information_says_that_the_solver_missed_its_tolerance(rng):
+    x, y = rng.standard_normal((120, 3)), np.arange(120) % 3
+    options = {"solver": "lanczos", "t": 3, "repetitions": 2}
+    with pytest.warns(it.InfotheoryWarning, match=r"of 9 spectra, above tol=1e-09; .*'exact'"):
+        missed = information(x, y, tol=1e-9, **options)
+    assert not missed.diagnostics["converged"]
+    met = information(x, y, tol=0.1, **options)
+    assert met.diagnostics["converged"]
+    assert "warnings" not in met.diagnostics
+    assert "converged" not in information(x, y, repetitions=2).diagnostics
+    # of one subset the solver's own error is all that is known
+    once, twice = (
+        information(x, y, tol=0.1, solver="lanczos", repetitions=r).diagnostics for r in (1, 2)
+    )
+    assert 0 < once["solver_error"] < twice["solver_error"]
+    assert "solver_error" not in information(x, y, repetitions=1).diagnostics
+
+
+def test_where_memory_is_missing_information_names_what_it_has(rng, monkeypatch):
+    x, y = rng.standard_normal((600, 3)), np.arange(600) % 2
+    monkeypatch.setattr(ranges, "free_memory", lambda: 700_000)
+    with pytest.raises(MemoryError, match=r"solver='lanczos'\.$"):
+        information(x, y)
+
+
+def test_an_exact_spectrum_takes_two_matrices_at_most(rng):
+    n = 600
+    x = rng.standard_normal((n, 4))
+
+    def peak(**options):
+        entropy(x[:50], width=2.0, solver="exact", **options)  # what is loaded is not asked about
+        tracemalloc.start()
+        try:
+            entropy(x, width=2.0, solver="exact", **options)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak() < 2.1 * 8 * n * n
+    assert peak(alpha=0.5, t=2) < 2.1 * 8 * n * n
 
 
 def test_one_class_and_constants_say_nothing(engine, rng):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import infotheory as it
-from infotheory.estimators.matrix_renyi import spectral_renyi
+from infotheory.ops import ranges
+from infotheory.solvers.spectral_entropy import spectral_renyi
 
 pytestmark = pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
 ORDERS = [0.5, 1.0, 1.01, 2.0, 5.0]
@@ -161,6 +163,32 @@ def test_entropies_fall_with_the_order_and_are_continuous_at_one(weights):
     assert near[2] == pytest.approx(near[1], abs=1e-6)
 
 
+@pytest.mark.parametrize("k", range(1, 17))
+def test_orders_near_one_lose_no_digits(k, rng):
+    weights = rng.random(50) ** 6
+    for alpha in (1 - 10.0**-k, 1 + 10.0**-k, 1 + 3 * 10.0**-k):
+        with mpmath.workdps(60):
+            exact = [mpmath.mpf(float(w)) for w in weights]
+            total = mpmath.fsum(exact)
+            shares = [w / total for w in exact]
+            if alpha == 1:
+                wanted = -mpmath.fsum(p * mpmath.log(p) for p in shares)
+            else:
+                order = mpmath.mpf(alpha)
+                wanted = mpmath.log(mpmath.fsum(p**order for p in shares)) / (1 - order)
+        # of terms that have any sum, and of shares whose sum is 1 but for rounding
+        for scale in (1.0, 1 / weights.sum()):
+            assert spectral_renyi(weights * scale, alpha) == pytest.approx(float(wanted), rel=1e-14)
+
+
+@pytest.mark.parametrize("alpha", [0.1 * 3 / 0.3, 1 - 1e-15, 1 + 1e-13])
+def test_an_order_that_is_one_but_for_rounding(alpha, engine):
+    x = np.random.default_rng(0).standard_normal((100, 3))
+    assert alpha != 1
+    near, at_one = (entropy(x, alpha=each, width=math.sqrt(3)) for each in (alpha, 1.0))
+    assert near == pytest.approx(at_one, abs=1e-11)
+
+
 def test_order_two_by_sums_is_order_two_by_eigenvalues(engine, rng):
     x, y, _ = draw(rng)
     for width in (0.1, 1.0, 10.0):
@@ -246,3 +274,18 @@ def test_lost_digits_are_named(rng):
         it.entropy(x + 1e16, method="matrix_renyi")
     with pytest.warns(it.InfotheoryWarning, match="y has lost digits"):
         it.mutual_information(x, y + 1e16, method="matrix_renyi")
+
+
+def test_orders_that_are_no_number_are_named(rng):
+    x, y, _ = draw(rng)
+    for alpha in (np.array([1.0, 2.0]), [1.0], "one"):
+        with pytest.raises(TypeError, match=r"^alpha must be a number"):
+            information(x, y, alpha=alpha)
+
+
+def test_where_memory_is_missing_order_two_fits(rng, engine, monkeypatch):
+    x, y, _ = draw(rng, 300)
+    monkeypatch.setattr(ranges, "free_memory", lambda: 700_000)
+    with pytest.raises(MemoryError, match=r"300 x 300 takes .*alpha=2"):
+        information(x, y)
+    assert information(x, y, alpha=2) > 0
