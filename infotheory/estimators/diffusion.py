@@ -120,9 +120,11 @@ def diffusion_entropy(
     rows no longer matters, and near ln 2 nothing else does. Standard error: that of sampling is
     not known, ``stderr`` is None. Eigenvalues below 0, which are rounding, count as 0. In single
     precision each eigenvalue is off by about 1e-7, which among thousands of nearly vanishing ones
-    can add up to 1e-3 nats. Cost: exact, O(n^2 d + n^3) time and n^2 numbers; "lanczos", O(n^2 d)
-    time and n^2 numbers in float32, or where that is more than a tenth of the free memory O(n)
-    numbers, and kernels anew in each of ten to forty passes.
+    can add up to 1e-3 nats. For t or t * order below 1 "lanczos" sees nearly vanishing eigenvalues
+    badly, and says so in ``solver_error``; "exact" is then better where it fits. Cost: exact,
+    O(n^2 d + n^3) time and n^2 numbers; "lanczos", O(n^2 d) time and n^2 numbers in float32, or
+    where that is more than a tenth of the free memory O(n) numbers, and kernels anew in each of
+    ten to forty passes, for small t eighty.
 
     References
     ----------
