@@ -16,7 +16,7 @@ from infotheory.estimators.neighbours import (
     against_ceiling,
     check_neighbours,
     is_constant,
-    rescaled,
+    rescaled_by_name,
     tied,
     too_few,
 )
@@ -106,7 +106,8 @@ def mixed_mutual_information(
     if variant == "ross":
         return _of_labels(x, y, k, scale, pointwise)
     ties, lost = max(tied(x), tied(y)), lost_digits({"x": x, "y": y})
-    x, y = rescaled([x, y], scale)
+    (x, y), swallowed = rescaled_by_name({"x": x, "y": y}, scale)
+    lost += swallowed.values()
     if is_constant(x) or is_constant(y):
         return _noting(np.zeros(n), np.ones(n, bool), {"ties": ties}, pointwise)
     local, atoms, path = _gao([x, y], [[x], [y]], digamma(n), k)
@@ -176,7 +177,8 @@ def mixed_conditional_mutual_information(
     checks.flag(pointwise, "pointwise")
     ties = max(tied(x), tied(y), tied(z))
     lost = lost_digits({"x": x, "y": y, "z": z})
-    x, y, z = rescaled([x, y, z], scale)
+    (x, y, z), swallowed = rescaled_by_name({"x": x, "y": y, "z": z}, scale)
+    lost += swallowed.values()
     if is_constant(x) or is_constant(y):
         return _noting(np.zeros(n), np.ones(n, bool), {"ties": ties}, pointwise)
     local, atoms, path = _gao([x, y, z], [[x, z], [y, z]], z, k)
@@ -219,13 +221,13 @@ def _of_labels(x: Any, y: Any, k: int, scale: str | None, pointwise: bool) -> Es
             f"y must hold some label twice for variant='ross'; got {len(labels)} different ones."
         )
     labels = np.unique(labels[shared], return_inverse=True)[1]
-    (kept,) = rescaled([x[shared]], scale)
+    (kept,), swallowed = rescaled_by_name({"x": x[shared]}, scale)
     local, atoms = np.zeros(len(labels)), np.ones(len(labels), bool)
     if not is_constant(kept) and labels.max() > 0:
         local, atoms = _ross(kept, labels, k)
     noted = {
         "ties": max(tied(x), tied(y)),
-        "warnings": lost_digits({"x": x}) + too_few({"x": kept}),
+        "warnings": [*lost_digits({"x": x}), *swallowed.values(), *too_few({"x": kept})],
     }
     found = _noting(local, atoms, noted, pointwise)
     if not pointwise or shared.all():

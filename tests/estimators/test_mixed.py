@@ -456,3 +456,12 @@ def test_words_are_labels_where_y_holds_labels(rng, make):
         it.measure("mutual_information:mixed", variant="ross"), x, words, permutations=5
     )
     assert test.estimate.value == numbered.value
+
+
+@pytest.mark.parametrize("variant", ["gao", "ross"])
+def test_values_that_swallow_the_rest_are_named(rng, variant):
+    x = rng.normal(size=200)
+    y = rng.integers(0, 3, 200) if variant == "ross" else x + rng.normal(size=200)
+    x[3] = 1e20
+    with pytest.warns(it.InfotheoryWarning, match="x has values so far from the rest"):
+        it.mutual_information(x, y, method="mixed", variant=variant)
