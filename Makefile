@@ -24,7 +24,7 @@ docs: .venv/.dev  ## the site, into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 bench: .venv/.dev  ## errors on known truths, times beside other packages, into benchmarks/results
-	for page in accuracy rows mixture neighbours permutations kernels spectra transport; do \
+	for page in accuracy rows mixture paths neighbours permutations kernels spectra transport; do \
 	  $(BIN)/python benchmarks/$$page.py | tee benchmarks/results/$$page.md || exit 1; done
 	$(BIN)/python benchmarks/spectra.py --huge | tail -n +2 | tee -a benchmarks/results/spectra.md
 
