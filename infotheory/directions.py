@@ -108,7 +108,7 @@ def _root(parts: Sequence[Any]) -> tuple[np.ndarray, bool]:
         deviations = np.sqrt(covariance.diagonal())
         still = deviations == 0
         scale = np.where(still, 0.0, 1 / np.where(still, 1.0, deviations))
-        covariance *= scale[:, None] * scale
+        covariance = covariance * (scale[:, None] * scale)
         covariance.flat[:: len(scale) + 1] += still  # a constant is no reason to look closer
         spectrum, axes = np.linalg.eigh(covariance)
         plain = bool(spectrum[0] > _PLAIN)

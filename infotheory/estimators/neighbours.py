@@ -12,7 +12,7 @@ from scipy.special import digamma, gammaln
 from infotheory import checks, ops, truth
 from infotheory.digits import lost_digits
 from infotheory.estimate import AT_CEILING, Estimate
-from infotheory.estimators.grids import on_grid
+from infotheory.grids import on_grid
 from infotheory.registry import estimator
 
 __all__ = [
@@ -173,12 +173,15 @@ def _standardised(x: Any, name: str, swallowed: dict[str, str]) -> Any:
     numbers, one way or the other with the order of the rows.
     """
     engine = ops.of(x)
-    standard, logs = engine.standardise(x)
+    remembered, logs = engine.standardise(x)
+    standard = remembered
     stride = max(len(x) // _GLANCE, 1)
     for place in range(x.shape[1]):
         column = x[:, place : place + 1]
         some = engine.unique_values(column[::stride]).astype(np.float64, copy=False)
         if (found := on_grid(column, some)) is not None:
+            if standard is remembered:
+                standard = remembered * 1.0  # others may have theirs from memory
             scaled = found[0] * found[1]
             given = type(scaled) is type(standard)
             standard[:, place : place + 1] = scaled if given else standard.new_tensor(scaled)

@@ -9,7 +9,10 @@ import numpy as np
 
 from infotheory import checks, ops, truth
 from infotheory.estimate import Estimate
-from infotheory.estimators.transport_powers import (
+from infotheory.ops import ranges
+from infotheory.registry import estimator
+from infotheory.solvers.sources import weights_of
+from infotheory.transport.powers import (
     ROUNDED_SHARE,
     SMALL_COST,
     assigned_power,
@@ -17,9 +20,6 @@ from infotheory.estimators.transport_powers import (
     powers_of,
     programmed_power,
 )
-from infotheory.ops import ranges
-from infotheory.registry import estimator
-from infotheory.solvers.sources import weights_of
 from infotheory.transport.problems import same_mass
 from infotheory.widths import as_double
 

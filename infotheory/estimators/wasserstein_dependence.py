@@ -42,7 +42,7 @@ SCALES = ("standardise", None)
     inputs=("real", "real"),
     source="Ozair et al. (2019), arXiv:1903.11780",
     truth=(
-        truth.dependent_normals_by_transport(0.8, reg=0.4, n=500),
+        truth.dependent_normals_by_transport(0.8, reg=0.4, n=1000),
         truth.dependent_normals_by_transport(0.0, reg=0.4, n=500),
     ),
     unit="cost",

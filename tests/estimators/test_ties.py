@@ -11,8 +11,8 @@ from scipy.special import digamma
 
 import infotheory as it
 from infotheory import ops
-from infotheory.estimators.grids import on_grid
 from infotheory.estimators.neighbours import rescaled
+from infotheory.grids import on_grid
 
 pytestmark = pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
 
