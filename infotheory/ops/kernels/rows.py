@@ -259,7 +259,10 @@ def _number(keys, mixed, codes, leaders):
 
     `mixed`: whether the keys are hashes, whose low bits are as good as any.
     """
-    table = _empty_table(8192)
+    size = 256  # few keys shall not wait for a large table to be emptied
+    while size < 2 * len(keys) and size < 8192:
+        size *= 2
+    table = _empty_table(size)
     done, m = _number_some(table, keys, mixed, codes, leaders, 0, 0)
     while done < len(keys):
         # Half full: twice as large, so that the table is as long as the answer needs.
