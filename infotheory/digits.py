@@ -14,6 +14,10 @@ __all__ = ["lost_digits", "noting_lost_digits"]
 
 #: With fewer floats than so many between the smallest and the largest value, rounding is seen.
 _FEWEST_STEPS = 4000.0
+#: Half of that spread is at most this share of the largest value, or this far from zero: the floats
+#: at a value are apart by at most the last place of 1 times it, but for the smallest of all.
+_SHARES = {kind: 1.01 * _FEWEST_STEPS / 2 * np.finfo(kind).eps for kind in (np.float32, np.float64)}
+_SMALL = 1e-300
 
 
 def lost_digits(parts: Mapping[str, Any]) -> list[str]:
@@ -34,8 +38,10 @@ def lost_digits(parts: Mapping[str, Any]) -> list[str]:
     for name, x in parts.items():
         kind = np.float32 if x.dtype.itemsize == 4 else np.float64
         lows, highs = ops.of(x).column_ranges(x)
-        apart = np.spacing(np.maximum(-lows, highs).astype(kind)).astype(np.float64)
-        half = highs / 2 - lows / 2
+        largest, half = np.maximum(-lows, highs), highs / 2 - lows / 2
+        if (half >= largest * _SHARES[kind] + _SMALL).all():
+            continue
+        apart = np.spacing(largest.astype(kind)).astype(np.float64)
         for place in np.flatnonzero((half > 0) & (half < apart * _FEWEST_STEPS / 2)):
             # Values on a grid of twice the step or more are what they are: rounding would have
             # put half of them between.

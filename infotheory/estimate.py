@@ -99,14 +99,17 @@ class Estimate:
         With `pointwise` the terms themselves become a diagnostic, read-only and in the unit of
         the value.
         """
-        value = float(local.mean())
-        stderr = float(local.std()) / math.sqrt(len(local)) if math.isfinite(value) else None
+        n = len(local)
+        value = float(np.add.reduce(local)) / n
+        stderr = None
+        if math.isfinite(value):
+            stderr = math.sqrt(float(np.add.reduce(np.square(local - value))) / n) / math.sqrt(n)
         diagnostics = dict(parts.pop("diagnostics", {}))
         if pointwise:
             local = local.copy()
             local.flags.writeable = False
             diagnostics["pointwise"] = local
-        return cls(value, stderr=stderr, n=len(local), diagnostics=diagnostics, **parts)
+        return cls(value, stderr=stderr, n=n, diagnostics=diagnostics, **parts)
 
     @property
     def key(self) -> str:

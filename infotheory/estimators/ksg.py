@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,6 +30,9 @@ __all__ = [
 ]
 
 VARIANTS = (1, 2)
+
+#: So many values of psi are kept.
+_KEPT_PSI = 4096
 
 #: What to do about ties.
 _OF_TIES = "use method='mixed', or 'plugin' where all are whole labels"
@@ -307,13 +311,24 @@ def _counted(parts: Sequence[Any], k: int, variant: int, metric: str) -> tuple[n
     engine = ops.of(*parts)
     found = engine.neighbours(parts, k, metric, counts=variant == 1)
     if found.counts is not None:
-        # Few counts differ: their psi is taken once.
-        psi = digamma(np.arange(1.0, found.counts.max() + 2.0))
-        return psi[found.counts], found.path
+        return _psi_after(found.counts), found.path
     reach = np.nextafter(engine.extents(parts, found.radius, metric), np.inf)
     near = [engine.nearer([part], r, metric) for part, r in zip(parts, reach, strict=True)]
     # The k neighbours themselves are within reach, even where their squares vanish.
     return digamma(np.maximum(near, k).astype(float)), found.path
+
+
+def _psi_after(counts: np.ndarray) -> np.ndarray:
+    """psi(count + 1), taken once for each number: few counts differ."""
+    most = int(counts.max()) + 1
+    psi = _first_psi() if most <= _KEPT_PSI else digamma(np.arange(1.0, most + 1))
+    return psi[counts]
+
+
+@functools.cache
+def _first_psi() -> np.ndarray:
+    """Psi of 1, 2, ...: with few samples it would take as long as much of the rest."""
+    return digamma(np.arange(1.0, _KEPT_PSI + 1))
 
 
 def nothing(n: int, ceiling: float, constant: list[str], pointwise: bool) -> Estimate:

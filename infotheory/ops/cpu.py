@@ -29,6 +29,7 @@ from infotheory.ops.kernels import transport_batch as transport_batches
 
 #: Squares of numbers up to 2 to this power, and sums of them, are within the range of float64.
 _SQUARES_FIT = 256
+_SMALL_SQUARES, _LARGE_SQUARES = 2.0**-_SQUARES_FIT, 2.0**_SQUARES_FIT
 
 Primitive = TypeVar("Primitive", bound=Callable[..., Any])
 
@@ -96,11 +97,9 @@ def standardise(x: Any) -> tuple[Any, np.ndarray]:
     x = np.asarray(x, dtype=np.float64)
     ordered = np.sort(x, axis=0)
     exponent = _exponent(np.maximum(-ordered[0], ordered[-1]))
-    if np.abs(exponent).max() > _SQUARES_FIT:
+    if exponent is not None:
         # A power of two for each column changes no digit.
         x, ordered = np.ldexp(x, -exponent), np.ldexp(ordered, -exponent)
-    else:
-        exponent = np.zeros_like(exponent)
     # Sums in sorted order do not depend on that of the rows, not in their last bit either; and
     # with each value goes its mirror image, so that a change of sign changes nothing else.
     twice = 2 * len(x)
@@ -112,10 +111,10 @@ def standardise(x: Any) -> tuple[Any, np.ndarray]:
     if not varies.all():
         # The mean of a constant column can differ from it by rounding, which is no deviation.
         centred[:, ~varies], deviation = 0.0, np.where(varies, deviation, 0.0)
-    with np.errstate(divide="ignore"):
-        logs = np.log(deviation) + exponent * math.log(2.0)
     centred /= np.where(deviation > 0, deviation, 1.0)
-    return centred, logs
+    with np.errstate(divide="ignore"):
+        logs = np.log(deviation)
+    return centred, logs if exponent is None else logs + exponent * math.log(2.0)
 
 
 def rank(x: Any) -> Any:
@@ -328,6 +327,9 @@ def _columns(x: Any) -> Any:
     return x[:, None] if x.ndim == 1 else x
 
 
-def _exponent(scale: np.ndarray) -> np.ndarray:
-    """Exponents of the powers of two next above each scale."""
-    return np.frexp(np.where(scale > 0, scale, 1.0))[1]
+def _exponent(largest: np.ndarray) -> np.ndarray | None:
+    """Exponents of the powers of two next above, or None where all squares fit as they are."""
+    if largest.min() > _SMALL_SQUARES and largest.max() < _LARGE_SQUARES:
+        return None
+    exponent = np.frexp(np.where(largest > 0, largest, 1.0))[1]
+    return exponent if np.abs(exponent).max() > _SQUARES_FIT else None

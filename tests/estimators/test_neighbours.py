@@ -322,6 +322,21 @@ def test_digits_that_are_there_are_not_called_lost(rng):
     assert len(lost_digits({"x": far, "y": x})) == 1
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_digits_are_lost_where_the_spread_has_fewer_than_4000_floats(rng, kind):
+    x = rng.normal(size=(300, 1))
+    found = set()
+    for offset in 1.9999 * 2.0 ** np.arange(8, 50):
+        moved = (offset + x).astype(kind)
+        floats = float(np.ptp(moved)) / float(np.spacing(moved.max()))
+        if floats < 100:  # so few that all may lie on a grid of twice their step
+            break
+        assert bool(lost_digits({"x": moved})) == (floats < 4000)
+        found.add(floats < 4000)
+    assert found == {True, False}
+    assert lost_digits({"x": x * 1e-321})
+
+
 @quiet
 @given(rng=tie_free)
 def test_information_is_symmetric(engine, rng):

@@ -11,6 +11,7 @@ from infotheory.ops import ranges, tensor_neighbours
 from infotheory.ops.kernels import neighbours as neighbour_kernels
 from infotheory.ops.kernels import products
 from infotheory.ops.kernels.lanes import SINGLE_LANES
+from infotheory.ops.kernels.lines import FEW, sorted_lines
 from infotheory.ops.kernels.neighbours import extents, nearer, neighbours
 from tests import naive
 
@@ -102,6 +103,17 @@ def _check(parts, k, metric):
 @pytest.mark.parametrize(("n", "k"), [(2, 1), (5, 4), (34, 3), (41, 33)])
 def test_every_path_is_the_definition(rng, n, columns, k, kind, metric):
     _check([kind(rng, (n, d)) for d in columns], k, metric)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [1, 2, 300, FEW - 1, FEW, 3 * FEW])
+def test_lines_are_sorted_with_their_rows(rng, n, kind):
+    points = kind(rng, (n, 3))
+    lines, orders, columns, _ = sorted_lines(points, [0, 2])
+    assert lines.tolist() == np.sort(points[:, [0, 2]], axis=0).T.tolist()
+    for line, order, column in zip(lines, orders, columns, strict=True):
+        assert sorted(order) == list(range(n))
+        assert column[order].tolist() == line.tolist()
 
 
 @pytest.mark.parametrize("metric", METRICS)

@@ -3,12 +3,11 @@
 import numpy as np
 from numba import njit, prange
 
-# A key holds the leading KEY_BITS of a sample's place in the range of its column, sorted DIGIT
-# bits at a time, and above them in the same word fits its row.
-DIGIT = 11
-KEY_BITS = 3 * DIGIT
-ROW_BITS = 64 - KEY_BITS
-BINS = 1 << DIGIT
+# A key holds the leading bits of a sample's place in the range of its column, as many as DIGITS
+# digits have, sorted one digit at a time; below them in the same word fits its row. Few samples do
+# not wait for the counts of as many values of a digit as more samples need.
+DIGITS = 3
+FEW, FEW_BITS, BITS = 4096, 8, 11
 # Samples that share a key are put right one by one, up to so many steps a sample; a column that
 # needs more (a small spread far from zero, beside an outlier) is sorted by comparisons instead.
 STEPS = 8
@@ -23,23 +22,31 @@ def rising(bits):
 
 
 @njit(cache=True)
+def digit_bits(n):
+    """The bits of a digit, and those that a row may take."""
+    bits = FEW_BITS if n < FEW else BITS
+    return np.uint64(bits), np.uint64(64 - DIGITS * bits)
+
+
+@njit(cache=True)
 def fill_keys(values, keys, counts):
     """Key and row of each value in one word, and how often each digit occurs in each place."""
+    digit, row_bits = digit_bits(len(values))
     bits = values.view(np.int64)
     low = high = rising(bits[0])
     for row in range(len(bits)):
         place = rising(bits[row])
         low, high = min(low, place), max(high, place)
-    span, shift, mask = high - low, np.uint64(0), np.uint64(BINS - 1)
-    while (span >> shift) >> np.uint64(KEY_BITS):
+    span, shift, mask = high - low, np.uint64(0), np.uint64(counts.shape[1] - 1)
+    while (span >> shift) >> np.uint64(DIGITS) * digit:
         shift += np.uint64(1)
     counts[:] = 0
     for row in range(len(bits)):
         key = (rising(bits[row]) - low) >> shift
         counts[0, key & mask] += 1
-        counts[1, (key >> np.uint64(DIGIT)) & mask] += 1
-        counts[2, key >> np.uint64(2 * DIGIT)] += 1
-        keys[row] = key << np.uint64(ROW_BITS) | np.uint64(row)
+        counts[1, (key >> digit) & mask] += 1
+        counts[2, key >> np.uint64(2) * digit] += 1
+        keys[row] = key << row_bits | np.uint64(row)
 
 
 @njit(cache=True)
@@ -61,23 +68,25 @@ def settle(line, order):
 @njit(cache=True)
 def sort_line(values, keys, others, line, order):
     """Values in ascending order, and the row of each, by radix; False if they are not sorted."""
-    n, counts = len(values), np.empty((3, BINS), np.int64)
-    mask, row_mask = np.uint64(BINS - 1), np.uint64((1 << ROW_BITS) - 1)
+    n = len(values)
+    digit, row_bits = digit_bits(n)
+    counts = np.empty((DIGITS, 1 << digit), np.int64)
+    mask, row_mask = np.uint64(counts.shape[1] - 1), (np.uint64(1) << row_bits) - np.uint64(1)
     fill_keys(values, keys, counts)
-    for digit in range(3):
+    for which in range(DIGITS):
         first = 0
-        for value in range(BINS):
-            here = counts[digit, value]
-            counts[digit, value] = first
+        for value in range(counts.shape[1]):
+            here = counts[which, value]
+            counts[which, value] = first
             first += here
-    for digit in range(2):
-        shift, firsts = np.uint64(ROW_BITS + digit * DIGIT), counts[digit]
+    for which in range(DIGITS - 1):
+        shift, firsts = row_bits + np.uint64(which) * digit, counts[which]
         for place in range(n):
             value = (keys[place] >> shift) & mask
             others[firsts[value]] = keys[place]
             firsts[value] += 1
         keys, others = others, keys
-    shift, firsts = np.uint64(ROW_BITS + 2 * DIGIT), counts[2]
+    shift, firsts = row_bits + np.uint64(2) * digit, counts[2]
     for place in range(n):
         value, row = keys[place] >> shift, np.int64(keys[place] & row_mask)
         there = firsts[value]
@@ -109,7 +118,7 @@ def sorted_lines(points, which):
     for line, column in enumerate(which):
         columns[line] = points[:, column]
     done = np.zeros(len(which), np.bool_)
-    if len(points) >> ROW_BITS == 0:
+    if len(points) >> (64 - DIGITS * BITS) == 0:
         sort_columns(columns, spare, lines, orders, done)
     for line in np.flatnonzero(~done):
         orders[line] = np.argsort(columns[line])
