@@ -46,7 +46,7 @@ left.errorbar(CORRELATIONS, np.array(lines), [2 * e.stderr for e in lines], fmt=
 left.set(xlabel="correlation", ylabel="mutual information [nats]", title="1 + 1 dimensions")
 right.plot(DIMENSIONS, [exact(0.6, d) for d in DIMENSIONS], color="black", label="exact")
 right.errorbar(DIMENSIONS, np.array(deep), [2 * e.stderr for e in deep], fmt="o-", label="ksg")
-right.set(xticks=DIMENSIONS, xlabel="dimensions on each side")
+right.set(xticks=DIMENSIONS, xlabel="dimensions on each side", ylabel="mutual information [nats]")
 right.set(title="correlation 0.6 in each dimension")
 left.legend(title=f"n = {N}, k = 3\nbars: 2 standard errors")
 right.legend()

@@ -60,7 +60,9 @@ for place, width in enumerate(WIDTHS):
         axis.plot(fine, curve, color=color, label=f"exact, width {width}")
         points = [found[width, alpha] for alpha in ORDERS]
         axis.plot(ORDERS, points, "o", color=color, label=f"{N} samples")
-for axis, title in zip(axes, ("entropy of a normal", f"information at {RHO}"), strict=True):
+for axis, title in zip(
+    axes, ("entropy of a normal", f"information at correlation {RHO}"), strict=True
+):
     axis.set(xlabel="order", title=title, ylim=(0, None))
 axes[0].set_ylabel("nats")
 axes[0].legend()

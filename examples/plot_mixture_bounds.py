@@ -45,7 +45,7 @@ figure, axes = plt.subplots(1, 3, figsize=(9, 3.6), sharey=True, layout="constra
 for axis, d in zip(axes, DIMENSIONS, strict=True):
     lower, middle, upper = (found[d, bound][0] for bound in BOUNDS)
     axis.axhline(ceiling, color="black", linewidth=1, linestyle="dashed")
-    axis.text(VARIANCES[-1], ceiling, f"ln n = {ceiling:.2f} bits", ha="right", va="bottom")
+    axis.text(VARIANCES[-1], ceiling, f"log2 n = {ceiling:.2f} bits", ha="right", va="bottom")
     axis.fill_between(VARIANCES, lower, upper, alpha=0.3, label="between the bounds")
     axis.plot(VARIANCES, middle, "k.-", label="Monte Carlo")
     axis.set(xscale="log", xlabel="variance of the noise", title=f"uniform, d = {d}, n = {N}")

@@ -83,8 +83,10 @@ with tempfile.TemporaryDirectory() as runs:
 figure, axis = plt.subplots(figsize=(6, 4), layout="constrained")
 for place, beta in enumerate(BETAS):
     across, up = np.mean([paths[beta, seed] for seed in SEEDS], axis=0)
-    axis.plot(across, up, ".-", color=f"C{place}", label=f"beta = {beta:g}")
-    axis.plot(across[-1], up[-1], "o", color=f"C{place}", markersize=9)  # the last step
+    axis.plot(
+        across, up, "osD"[place] + "-", markersize=3, color=f"C{place}", label=f"beta = {beta:g}"
+    )
+    axis.plot(across[-1], up[-1], "osD"[place], color=f"C{place}", markersize=9)  # the last step
 axis.set(xlabel="I(X;T), Cauchy-Schwarz [bits]", ylabel="I(T;Y), Cauchy-Schwarz [bits]")
 axis.legend()
 plt.show()

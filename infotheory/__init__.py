@@ -101,6 +101,9 @@ _HOMES = {
     "unbalanced_sinkhorn": "unbalanced",
 }
 
+#: Modules with functions that users call themselves.
+_MODULES = ("losses", "widths")
+
 __all__ = [
     "Bottleneck",
     "Counts",
@@ -160,7 +163,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *_MODULES, *(name for name in globals() if name.startswith("__"))})
 
 
 def _module_or_estimator(name: str) -> Any:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import codecs
+import io
 import json
 import os
 import sys
 import time
+import unicodedata
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # Idle threads of OpenMP spin by default, which costs more than they gain on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    _spell_what_the_terminal_lacks()
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -56,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    shared.add_argument("--threads", type=int, metavar="N", help="threads to compute with")
+    shared.add_argument(
+        "--threads", type=_threads, metavar="N", help="threads to compute with (default: all)"
+    )
     parser = argparse.ArgumentParser(
         prog="infotheory",
         description="What a neural network knows: measure it, draw it, and doubt it.",
@@ -74,12 +80,14 @@ def _parser() -> argparse.ArgumentParser:
 
     plot = add("plot", _plot, "draw the information plane of recorded runs")
     plot.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run")
-    plot.add_argument("--out", type=Path, default=Path("plane.svg"), help="figure to write")
+    plot.add_argument("--out", type=Path, default=Path("plane.svg"), help="default: %(default)s")
     _unit_argument(plot, "bits")
 
     report = add("report", _report, "write the one-page report of recorded runs")
     report.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run")
-    report.add_argument("--out", type=Path, default=Path("report.html"), help="page to write")
+    report.add_argument(
+        "--out", type=Path, default=Path("report.html"), help="default: %(default)s"
+    )
 
     methods = add("methods", _methods, "list the estimators")
     methods.add_argument("quantity", nargs="?", help="only those of this quantity")
@@ -109,7 +117,7 @@ def _plane_arguments(plane: argparse.ArgumentParser) -> None:
     )
     plane.add_argument("--out", type=Path, help="folder of the run (default: a new one in runs/)")
     plane.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    plane.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    _device_argument(plane)
     plane.add_argument("--json", action="store_true", help="one JSON object on stdout")
     _unit_argument(plane, "bits")
 
@@ -144,9 +152,18 @@ def _estimate_arguments(estimate: argparse.ArgumentParser) -> None:
         "--permutations", type=int, metavar="B", help="p-value against B permuted pairings"
     )
     estimate.add_argument("--seed", type=int, default=0, help="chance of --ci and --permutations")
-    estimate.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    _device_argument(estimate)
     estimate.add_argument("--json", action="store_true", help="one JSON object on stdout")
     _unit_argument(estimate, "nats")
+
+
+def _device_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--device",
+        default="auto",
+        choices=("auto", "cpu", "cuda"),
+        help="default: auto, which is CUDA if torch finds it",
+    )
 
 
 def _unit_argument(parser: argparse.ArgumentParser, default: str) -> None:
@@ -167,7 +184,14 @@ def _plane(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         parser.error("--resume needs --out, the folder of the run to go on with")
     activations = options.activation.split(",")
     try:
-        plane.check(options.net, activations, options.seeds, options.steps, options.methods)
+        plane.check(
+            options.net,
+            activations,
+            options.seeds,
+            options.steps,
+            options.methods,
+            options.batch,
+        )
     except (TypeError, ValueError) as error:
         parser.exit(2, f"infotheory: error: {error}\n")
     out = options.out or plane.new_folder(task)
@@ -185,6 +209,7 @@ def _plane(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
                 methods=options.methods,
                 resume=options.resume,
                 device=options.device,
+                unit=options.unit,
             )
         except KeyboardInterrupt:
             hint = f"what was recorded is in {out}; go on with --out {out} --resume"
@@ -349,9 +374,31 @@ def _print_json(found: dict[str, Any]) -> None:
 def _set_threads(threads: int | None) -> None:
     if threads is None:
         return
-    from infotheory import checks, ops
+    from infotheory import ops
 
-    ops.set_threads(checks.integer(threads, "--threads", low=1))
+    ops.set_threads(threads)
+
+
+def _threads(word: str) -> int:
+    count = int(word)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1; got {count}")
+    return count
+
+
+def _spell_what_the_terminal_lacks() -> None:
+    """A terminal without ± (LC_ALL=C) gets +-, and u for ü, in place of an error."""
+
+    def spelt(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeEncodeError)
+        lacking = error.object[error.start : error.end].replace("±", "+-")
+        plain = unicodedata.normalize("NFKD", lacking).encode("ascii", "ignore").decode()
+        return plain or "?", error.end
+
+    codecs.register_error("infotheory.spelt", spelt)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and "utf" not in stream.encoding.lower():
+            stream.reconfigure(errors="infotheory.spelt")
 
 
 def _first_words(error: BaseException) -> str:

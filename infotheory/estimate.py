@@ -46,9 +46,17 @@ def convert(value: Any, unit: str, to: str) -> Any:
     """An amount of information, or an array of them, in another unit."""
     if unit == to:
         return value
-    for name in (unit, to):
-        if name not in _NATS_PER:
-            raise ValueError(f"only nats and bits convert into each other; got {name!r}.")
+    if unit not in _NATS_PER:
+        raise ValueError(
+            f"only nats and bits convert into each other; this is in {unit!r}."
+            if unit
+            else "only nats and bits convert into each other; this is a pure number."
+        )
+    if to not in _NATS_PER:
+        raise ValueError(
+            f"unit must be 'nats' or 'bits', since only nats and bits convert into each other; "
+            f"got {to!r}."
+        )
     return value * _NATS_PER[unit] / _NATS_PER[to]
 
 

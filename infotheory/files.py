@@ -6,6 +6,7 @@ import ast
 import csv
 import re
 import sys
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -82,12 +83,16 @@ def _literal(value: str) -> Any:
 def _npy(path: Path, columns: list[str]) -> Any:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        raise ValueError(f"{path} is not a readable .npy file: {error}") from None
+    except (ValueError, EOFError):
+        # numpy's own words advise to unpickle what cannot be read, which would run its code.
+        raise ValueError(
+            f"{path} is not a readable .npy file: it must hold numbers or strings, no Python "
+            f"objects, as np.save writes them."
+        ) from None
 
 
 def _npz(path: Path, columns: list[str]) -> Any:
-    with np.load(path, allow_pickle=False) as archive:
+    with _archive(path) as archive:
         if not columns and len(archive.files) == 1:
             columns = archive.files
         if len(columns) != 1 or columns[0] not in archive:
@@ -96,15 +101,36 @@ def _npz(path: Path, columns: list[str]) -> Any:
         return archive[columns[0]]
 
 
+def _archive(path: Path) -> Any:
+    if path.exists() and not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} must be a .npz file, as np.savez writes it.")
+    return np.load(path, allow_pickle=False)
+
+
 def _separated(path: Path, columns: list[str]) -> Any:
-    with path.open(newline="", encoding="utf-8") as lines:
-        return _table(lines, str(path), columns, "\t" if path.suffix.lower() == ".tsv" else ",")
+    try:
+        # Spreadsheets put a mark before the first header, which is no part of its name.
+        with path.open(newline="", encoding="utf-8-sig") as lines:
+            delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+            return _table(lines, str(path), columns, delimiter)
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} must be text in UTF-8; byte {error.start} is not. Save it again in UTF-8."
+        ) from None
 
 
 def _torch(path: Path, columns: list[str]) -> Any:
     import torch
 
-    loaded = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # bytes that are no pickle make any kind of error
+        raise ValueError(
+            f"{path} must be a tensor as torch.save writes it, with no code in it; torch says "
+            f"{type(error).__name__}."
+        ) from None
     if not isinstance(loaded, torch.Tensor):
         raise ValueError(f"{path} must hold one tensor; got {type(loaded).__name__}.")
     return loaded
@@ -126,6 +152,12 @@ def _table(lines: TextIO, source: str, columns: list[str], delimiter: str) -> np
     if len(widths) != 1:
         raise ValueError(f"{source} must have rows of one length; got {sorted(widths)}.")
     cells = np.array(rows)
+    empty = np.argwhere(cells == "")
+    if len(empty):
+        raise ValueError(
+            f"{source} must have no empty cells; {len(empty)} are, the first in row "
+            f"{empty[0, 0] + 1} of the samples. Drop those rows, or choose other columns."
+        )
     try:
         return cells.astype(np.float64)
     except ValueError:

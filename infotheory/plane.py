@@ -54,6 +54,7 @@ def run(
     methods: Sequence[str] | None = None,
     resume: bool = False,
     device: str = "auto",
+    unit: str = "bits",
 ) -> recorded.Run:
     """Train and measure every network, and write log, figures and report.
 
@@ -80,6 +81,8 @@ def run(
         again, and what it had recorded is neither lost nor written twice.
     device : str
         "cpu", "cuda" or "auto".
+    unit : str
+        Of the figure, "bits" or "nats"; the log is in nats, and the report offers both.
 
     Returns
     -------
@@ -93,7 +96,7 @@ def run(
     ValueError, TypeError
         For settings that cannot be, or that differ from those of the run to resume.
     """
-    hidden, measures = check(net, activations, seeds, steps, methods)
+    hidden, measures = check(net, activations, seeds, steps, methods, batch)
     device = _device(device)
     if batch is None and len(task.x) > _FULL_BATCH_ROWS:
         batch = _BATCH
@@ -117,7 +120,7 @@ def run(
             else:
                 bar.update(steps)
     made = recorded.load(out)
-    figure = drawing.planes(made.records)
+    figure = drawing.planes(made.records, unit=unit)
     drawing.save(figure, out / "plane.png")
     drawing.save(figure, out / "plane.svg")
     made.report(out / "report.html")
@@ -125,11 +128,18 @@ def run(
 
 
 def check(
-    net: str, activations: Sequence[str], seeds: int, steps: int, methods: Sequence[str] | None
+    net: str,
+    activations: Sequence[str],
+    seeds: int,
+    steps: int,
+    methods: Sequence[str] | None,
+    batch: int | None = None,
 ) -> tuple[tuple[int, ...], list[registry.Measure]]:
     """The hidden widths and the measures, or an error for settings that cannot be."""
     checks.integer(seeds, "seeds", low=1)
     checks.integer(steps, "steps", low=1)
+    if batch is not None:
+        checks.integer(batch, "batch", low=1)
     for activation in activations:
         checks.choice(activation, "activation", tasks.ACTIVATIONS)
     return tasks.parse_network(net), _measures(METHODS if methods is None else methods)

@@ -330,6 +330,13 @@ def measure(key: str | Measure, **options: Any) -> Measure:
     """
     if isinstance(key, Measure):
         return measure(key.key, **{**key.options, **options})
+    given: Any = key
+    if not isinstance(given, str):
+        raise TypeError(
+            f"a measure must be a key such as 'mutual_information:ksg', or what infotheory.measure "
+            f"makes of a key and options; got {type(given).__name__} "
+            f"{getattr(given, '__name__', given)!r}."
+        )
     quantity, _, method = key.partition(":")
     quantities = [*LAYER_QUANTITIES, *sorted({known.quantity for known in entries()})]
     checks.choice(quantity, "the quantity of a measure", quantities)

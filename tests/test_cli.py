@@ -209,3 +209,55 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path, capsys):
     assert captured.count("\n") == 1
     assert str(tmp_path / "file") in captured
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_files_that_are_not_what_their_name_says(pair, capsys):
+    folder, _, _ = pair
+    for name in ("junk.npy", "junk.npz", "junk.pt"):
+        (folder / name).write_bytes(b"hello")
+    (folder / "latin.csv").write_bytes("größe,b\n1,2\n".encode("latin1"))
+    (folder / "holes.csv").write_text("a,b\n1,2\n,3\n4,5\n")
+    for name, said in {
+        "junk.npy": "junk.npy is not a readable .npy file",
+        "junk.npz": "junk.npz must be a .npz file",
+        "junk.pt": "junk.pt must be a tensor as torch.save writes it",
+        "latin.csv:b": "latin.csv must be text in UTF-8; byte 2 is not",
+        "holes.csv:a": "holes.csv must have no empty cells; 1 are, the first in row 2",
+    }.items():
+        assert _run("estimate", folder / "x.npy", folder / name) == 3
+        assert said in (complaint := capsys.readouterr().err)
+        assert "pickle" not in complaint
+
+
+def test_the_mark_that_spreadsheets_put_first_is_no_part_of_a_name(tmp_path):
+    (tmp_path / "marked.csv").write_bytes("\ufeffa,b\n1,2\n3,4\n".encode())
+    assert files.read(f"{tmp_path}/marked.csv:a").tolist() == [[1], [3]]
+
+
+def test_a_terminal_without_the_signs_gets_others(pair):
+    folder, _, _ = pair
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    for command, said in (
+        (["estimate", "x.npy", "y.npy"], " +- "),
+        (["methods", "mutual_information"], "Schurmann"),
+    ):
+        found = subprocess.run(
+            [sys.executable, "-m", "infotheory", *command],
+            capture_output=True, text=True, cwd=folder, env=environment, check=True,
+        )  # fmt: skip
+        assert said in found.stdout
+
+
+def test_threads_below_one_are_a_wrong_command_line(pair, capsys):
+    with pytest.raises(SystemExit) as stop:
+        _run("estimate", pair[0] / "x.npy", pair[0] / "y.npy", "--threads", "0")
+    assert stop.value.code == 2
+    assert "--threads: must be at least 1; got 0" in capsys.readouterr().err
+
+
+def test_a_batch_that_cannot_be_leaves_no_folder(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        _run("plane", "--batch", "0", "--out", tmp_path / "run")
+    assert stop.value.code == 2
+    assert "batch must be at least 1" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == []

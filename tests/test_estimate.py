@@ -222,3 +222,10 @@ def test_notes_add_up(nat):
 
 def test_its_warning_is_a_user_warning():
     assert issubclass(InfotheoryWarning, UserWarning)
+
+
+def test_a_misspelt_unit_is_named_as_one():
+    with pytest.raises(ValueError, match=r"unit must be 'nats' or 'bits'.*got 'bit'"):
+        Estimate(1.0).to("bit")
+    with pytest.raises(ValueError, match="this is a pure number"):
+        Estimate(1.0, unit="").to("bits")

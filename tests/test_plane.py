@@ -158,3 +158,12 @@ def test_large_data_are_measured_on_the_same_random_part(tmp_path):
     rows = plane._probe_rows(many)
     assert len(set(rows)) == 4096
     assert np.array_equal(rows, plane._probe_rows(many))
+
+
+def test_the_figure_is_in_the_unit_that_was_asked_for(task, tmp_path):
+    few = SMALL | {"seeds": 1, "steps": 2}
+    plane.run(task, out=tmp_path / "run", unit="nats", **few)
+    drawn = (tmp_path / "run/plane.svg").read_text(encoding="utf-8")
+    assert "[nats]" in drawn
+    assert "[bits]" not in drawn
+    assert "pointwise" not in drawn

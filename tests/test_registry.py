@@ -202,3 +202,14 @@ def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="has no attribute 'cosine_entropy'"):
         it.cosine_entropy  # noqa: B018
     assert not hasattr(it, "_private")
+
+
+def test_a_function_is_no_measure_and_the_error_says_what_is():
+    for wrong in (it.mutual_information, 3):
+        with pytest.raises(TypeError, match="must be a key such as 'mutual_information:ksg'"):
+            it.confidence_interval(wrong, [0.0], [0.0])
+
+
+def test_the_listed_names_are_those_for_users():
+    listed = {name for name in dir(it) if not name.startswith("__")}
+    assert listed == {*it.__all__, "losses", "widths"}

@@ -63,6 +63,10 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
 def write(content: bytes, path: str | os.PathLike[str]) -> Path:
     """Write a file in one move: readers see the old one or the new one, never a part."""
     path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {path.parent} to write {path.name} into.")
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: give the name of a file in it.")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         unfinished.write_bytes(content)

@@ -11,7 +11,7 @@ __all__ = ["Record", "Variant", "choose", "recorded_variants"]
 Record = Mapping[str, Any]
 
 #: Options that say how a number was computed or follow from the data, not what it means.
-_INCIDENTAL = frozenset({"discrete_x", "discrete_y", "draws", "rng", "variance"})
+_INCIDENTAL = frozenset({"discrete_x", "discrete_y", "draws", "pointwise", "rng", "variance"})
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,10 @@ def choose(
         If none fits, or several do.
     """
     if not variants:
-        raise ValueError(f"no estimator was recorded for all of {', '.join(what)}.")
+        raise ValueError(
+            f"no estimator was recorded for all of {', '.join(what)}. Record them with it: "
+            f"Recorder(measures=...)."
+        )
     if wanted is None:
         return next(iter(variants))
     if isinstance(wanted, Variant):

@@ -72,6 +72,8 @@ class Layer:
 
 def unwrap(model: nn.Module) -> nn.Module:
     """The network inside of wrappers (DistributedDataParallel, torch.compile)."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module; got {type(model).__name__}.")
     for home, kind, cure in _REFUSED:
         if _is(model, home, kind):
             raise TypeError(f"model must not be wrapped in {kind}: {cure}.")

@@ -335,7 +335,13 @@ def _array(values: Any, name: str) -> Any:
     else:
         if isinstance(values, torch.utils.data.Dataset):
             raise TypeError(f"{name} must be an array; got a Dataset. Stack its samples first.")
-        values = np.array(values.to_numpy() if hasattr(values, "to_numpy") else values)
+        try:
+            values = np.array(values.to_numpy() if hasattr(values, "to_numpy") else values)
+        except ValueError:
+            raise ValueError(
+                f"{name} must have rows of one shape; got a {type(values).__name__} of unlike "
+                f"ones. For inputs and labels give a tuple: probe=(x, y)."
+            ) from None
         if values.dtype.kind == "O" and all(isinstance(one, str) for one in values.flat):
             values = values.astype(str)
         if values.dtype.kind not in "biufcUS":

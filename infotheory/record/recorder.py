@@ -313,8 +313,12 @@ class Recorder:
         return written
 
     def _look(self, probe: Probe) -> list[Activations]:
-        with quiet_probe(self._model):
-            found = self._capture.run(probe.batches(*place_of(self._model)))
+        try:
+            with quiet_probe(self._model):
+                found = self._capture.run(probe.batches(*place_of(self._model)))
+        except Exception as error:
+            error.add_note("while the network was run on the probe, whose x it must take: model(x)")
+            raise
         if not self._heard:
             self._mind_missing(self._capture.unheard(found), bool(found))
             self._heard = True

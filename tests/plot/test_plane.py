@@ -281,3 +281,11 @@ def test_other_quantities_go_on_the_axes(small):
     axes = plane(records, x="H(T)")
     assert axes.get_xlabel() == "Ĥ(T) [bits]"
     assert "ceiling-x" not in {line.get_gid() for line in axes.get_lines()}
+
+
+def test_a_folder_that_is_missing_is_named(small, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere to write plane\.png into"):
+        save(planes(small), tmp_path / "nowhere" / "plane.png")
+    (tmp_path / "run.png").mkdir()
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        save(planes(small), tmp_path / "run.png")

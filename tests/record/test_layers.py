@@ -128,3 +128,8 @@ def test_distributed_data_parallel_is_unwrapped(tmp_path):
         assert unwrap(nn.parallel.DistributedDataParallel(inner)) is inner
     finally:
         torch.distributed.destroy_process_group()
+
+
+def test_what_is_no_network_is_said():
+    with pytest.raises(TypeError, match=r"model must be a torch\.nn\.Module; got str"):
+        select("model", "**")

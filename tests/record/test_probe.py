@@ -246,3 +246,9 @@ def test_what_goes_beside_the_activations_is_the_same_object_each_time():
         probe.beside(t, "y")
     with pytest.raises(ValueError, match="y must hold discrete labels"):
         Probe([1.0, 2.0], [0.5, 1.5]).beside(t, "codes")
+
+
+def test_a_list_of_inputs_and_labels_is_told_to_be_a_tuple():
+    x, y = data()
+    with pytest.raises(ValueError, match=r"give a tuple: probe=\(x, y\)"):
+        probes([x, y], None)

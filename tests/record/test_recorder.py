@@ -284,6 +284,14 @@ def test_a_model_that_raises_in_mid_probe_is_left_as_it_was(tmp_path, error):
     assert all(torch.equal(buffers[name], buffer) for name, buffer in net.named_buffers())
 
 
+def test_inputs_that_the_network_does_not_take_are_told_to_be_the_probes(tmp_path):
+    x, y = data()
+    recorder = it.Recorder(chain(6, 4, 3), probe=(torch.cat([x, x], 1), y), out=tmp_path / "run")
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied") as caught, recorder:
+        pass
+    assert "run on the probe" in caught.value.__notes__[0]
+
+
 def test_warnings_are_said_once_for_each_layer_and_measure_and_kept(tmp_path):
     x = torch.randn(30, 6, generator=torch.Generator().manual_seed(0))
     rec = make(tmp_path, layers="fc*", probe=(x, x[:, 0] > 0), measures=["I(X;T)"])
