@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,14 @@ from infotheory.estimators.kernels import (
 from infotheory.widths import in_widths, kernel_width, pooled
 
 __all__ = [
+    "completed",
+    "conditional_cauchy_schwarz_from",
     "conditional_cauchy_schwarz_of",
     "conditional_divergence",
+    "conditional_samples",
     "generalized_cauchy_schwarz",
+    "generalized_cauchy_schwarz_from",
+    "several_samples",
 ]
 
 
@@ -86,17 +92,9 @@ def conditional_divergence(
     """
     checks.choice(method, "method", ("cauchy_schwarz",))
     checks.choice(precision, "precision", PRECISIONS)
-    shared = not (isinstance(given, tuple) and len(given) == 2)
-    y, y_hat = checks.real(y, "y"), checks.real(y_hat, "y_hat")
-    if shared:
-        x = x_hat = checks.real(given, "given")
-        checks.same_length(y=y, y_hat=y_hat, given=x)
-    else:
-        x, x_hat = checks.real(given[0], "given[0]"), checks.real(given[1], "given[1]")
-        checks.same_length(**{"y": y, "given[0]": x})
-        checks.same_length(**{"y_hat": y_hat, "given[1]": x_hat})
-        checks.same_columns(**{"given[0]": x, "given[1]": x_hat})
-    checks.same_columns(y=y, y_hat=y_hat)
+    named = conditional_samples(y, y_hat, given)
+    y, y_hat, x, *another = named.values()
+    shared, x_hat = not another, another[0] if another else x
     sigma = (
         kernel_width(width_x, x if shared else pooled(x, x_hat), "given", "width_x"),
         kernel_width(width_y, pooled(y, y_hat), "y", "width_y"),
@@ -109,31 +107,58 @@ def conditional_divergence(
     hat = engine.kernel_row_sums(second, precision=precision)
     if shared:
         cross = engine.kernel_row_sums(second, first, precision=precision)
-        between = _log_sum(cross[-1] - 2 * hat[0])
     else:
         cross = engine.kernel_row_sums(first, second, precision=precision, mutual=True)
-        there, back = np.split(cross, [len(x)], axis=1)
+    found = conditional_cauchy_schwarz_from(own, hat, cross, sigma, named)
+    options = {"width_x": width_x, "width_y": width_y, "precision": precision}
+    return completed(found, "conditional_divergence", options)
+
+
+def conditional_samples(y: Any, y_hat: Any, given: Any) -> dict[str, Any]:
+    """The arrays of a conditional divergence by their names, or an error that names the wrong one.
+
+    The last is x, or the last two are that of y and that of y_hat.
+    """
+    y, y_hat = checks.real(y, "y"), checks.real(y_hat, "y_hat")
+    named = {"y": y, "y_hat": y_hat}
+    if isinstance(given, tuple) and len(given) == 2:
+        of_x = {
+            f"given[{place}]": checks.real(x, f"given[{place}]") for place, x in enumerate(given)
+        }
+        for outcome, x in zip(named, of_x, strict=True):
+            checks.same_length(**{outcome: named[outcome], x: of_x[x]})
+        checks.same_columns(**of_x)
+    else:
+        of_x = {"given": checks.real(given, "given")}
+        checks.same_length(**named, **of_x)
+    checks.same_columns(**named)
+    return named | of_x
+
+
+def conditional_cauchy_schwarz_from(
+    own: np.ndarray,
+    hat: np.ndarray,
+    cross: np.ndarray,
+    sigma: tuple[float, float],
+    named: Mapping[str, Any],
+) -> Estimate:
+    """The conditional divergence, of sums that are there: of x, of y and of both.
+
+    `own` and `hat` are within either sample. `cross` is at the second over the first where they
+    share their x, and else at the first over the second, followed by that.
+    """
+    if len(named) == 3:
+        between = _log_sum(cross[-1] - 2 * hat[0])
+    else:
+        there, back = np.split(cross, [own.shape[1]], axis=1)
         between = _log_sum(there[-1] - own[0] - there[0]) + _log_sum(back[-1] - hat[0] - back[0])
         between /= 2
     value = conditional_cauchy_schwarz_of(
         _log_sum(own[-1] - 2 * own[0]), _log_sum(hat[-1] - 2 * hat[0]), between
     )
-    found = Estimate(
-        value,
-        n=len(y),
-        quantity="conditional_divergence",
-        method=method,
-        params={
-            "width_x": width_x,
-            "width_y": width_y,
-            "precision": precision,
-            "sigma": sigma,
-        },
-    )
-    named = {"y": y, "y_hat": y_hat}
-    named |= {"given": x} if shared else {"given[0]": x, "given[1]": x_hat}
+    found = Estimate(value, n=own.shape[1], params={"sigma": sigma})
     found = noting_lost_digits(found, named)
-    return aloud(_noting_kernels(found, (own, hat, cross), sigma, list(named)[2:]))
+    return _noting_kernels(found, (own, hat, cross), sigma, list(named)[2:])
 
 
 def generalized_cauchy_schwarz(
@@ -178,38 +203,61 @@ def generalized_cauchy_schwarz(
     Lu et al. (2024), arXiv:2405.04061.
     """
     checks.choice(precision, "precision", PRECISIONS)
-    given = enumerate(checks.several(samples, "samples"))
-    arrays = [checks.real(x, f"samples[{place}]") for place, x in given]
-    if len(arrays) < 2:
-        raise ValueError(f"samples must hold two arrays or more; got {len(arrays)}.")
-    checks.same_columns(**{f"samples[{place}]": x for place, x in enumerate(arrays)})
-    count = len(arrays)
+    named = several_samples(samples)
+    arrays = list(named.values())
     sigma = kernel_width(width, pooled(*arrays) if isinstance(width, str) else arrays[0], "samples")
     parts = in_widths(arrays, sigma, precision)
     engine = ops.of(*arrays)
     sizes = [len(x) for x in arrays]
     products = [np.zeros(n) for n in sizes]
-    powers, within = [], []
+    within = []
     for t, part in enumerate(parts):
-        own = engine.kernel_row_sums([part], precision=precision)[0] - math.log(sizes[t])
-        within.append(own)
-        powers.append(log_mean((count - 1) * own))
-        for k in range(t + 1, count):
+        within.append(engine.kernel_row_sums([part], precision=precision)[0] - math.log(sizes[t]))
+        for k in range(t + 1, len(parts)):
             both = engine.kernel_row_sums([part], [parts[k]], precision=precision, mutual=True)[0]
             products[t] += both[: sizes[t]] - math.log(sizes[k])
             products[k] += both[sizes[t] :] - math.log(sizes[t])
+    found = generalized_cauchy_schwarz_from(within, products, sigma, named)
+    return completed(found, "generalized_divergence", {"width": width, "precision": precision})
+
+
+def several_samples(samples: Any) -> dict[str, Any]:
+    """The samples of several densities by their names, or an error that names the wrong one."""
+    given = enumerate(checks.several(samples, "samples"))
+    named = {f"samples[{place}]": checks.real(x, f"samples[{place}]") for place, x in given}
+    if len(named) < 2:
+        raise ValueError(f"samples must hold two arrays or more; got {len(named)}.")
+    checks.same_columns(**named)
+    return named
+
+
+def generalized_cauchy_schwarz_from(
+    within: Sequence[np.ndarray],
+    products: Sequence[np.ndarray],
+    sigma: float,
+    named: Mapping[str, Any],
+) -> Estimate:
+    """The divergence of several densities, of sums that are there.
+
+    `within` are logarithms of the mean kernel at each sample over those of its own density, and
+    `products` the sums of the same over each of the other densities.
+    """
+    count = len(within)
+    powers = [log_mean((count - 1) * own) for own in within]
     joint = log_mean(np.array([log_mean(product) for product in products]))
     found = Estimate(
-        math.fsum(powers) / count - joint,
-        n=sum(sizes),
-        quantity="generalized_divergence",
-        method="cauchy_schwarz",
-        params={"width": width, "precision": precision, "sigma": sigma},
+        math.fsum(powers) / count - joint, n=sum(map(len, within)), params={"sigma": sigma}
     )
-    found = noting_lost_digits(found, {f"samples[{k}]": x for k, x in enumerate(arrays)})
-    for place, own in enumerate(within):
-        found = noting_reach(found, own, sigma, f"samples[{place}]")
-    return aloud(noting_sameness(found, [*within, *products], sigma, "all densities"))
+    found = noting_lost_digits(found, named)
+    for name, own in zip(named, within, strict=True):
+        found = noting_reach(found, own, sigma, name)
+    return noting_sameness(found, [*within, *products], sigma, "all densities")
+
+
+def completed(found: Estimate, quantity: str, options: Mapping[str, Any]) -> Estimate:
+    """The estimate with its name and options, whose warnings have been said aloud."""
+    params = {**options, **found.params}
+    return aloud(replace(found, quantity=quantity, method="cauchy_schwarz", params=params))
 
 
 def conditional_cauchy_schwarz_of(log_own: Any, log_hat: Any, log_cross: Any) -> Any:

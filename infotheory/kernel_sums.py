@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import itertools
 import math
 import numbers
 import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheory import checks, ops, registry
+from infotheory import checks, kernel_divergences, ops, registry
 from infotheory.digits import lost_digits
 from infotheory.estimate import Estimate, InfotheoryWarning
 from infotheory.estimators import kernel_information, kernels
@@ -20,21 +22,23 @@ from infotheory.widths import refuse_narrow
 
 __all__ = ["KernelSums"]
 
-_DIVERGENCES: Mapping[str, Callable[..., Estimate]] = MappingProxyType(
-    {
-        "divergence:cauchy_schwarz": lambda pair, options: kernels.cauchy_schwarz_from(
-            pair, options["convention"]
-        ),
-        "divergence:mmd": lambda pair, options: kernels.mmd_from(pair),
-    }
-)
-_INFORMATIONS: Mapping[str, Callable[..., Estimate]] = MappingProxyType(
-    {
-        "mutual_information:cauchy_schwarz": kernel_information.cauchy_schwarz_from,
-        "mutual_information:euclidean": kernel_information.euclidean_from,
-        "mutual_information:hsic": kernel_information.hsic_from,
-    }
-)
+#: Of variables by their places: each group of them is paired row by row, and sums are wanted
+#: within the groups and between them.
+Groups = tuple[tuple[int, ...], ...]
+
+
+class _Form(NamedTuple):
+    """How an estimate is made of kernel sums."""
+
+    function: Callable[..., Estimate]
+    """The estimator, of all samples at once."""
+    check: Callable[..., dict[str, Any]] | None
+    """The arrays by their names, as it takes them; of a registered estimator its entry knows."""
+    groups: Callable[[int], Groups]
+    """Of so many variables."""
+    finish: Callable[[KernelSums], Estimate]
+    of_x: int | None = None
+    """Where the variables with the first of two widths begin, if those before have the second."""
 
 
 class KernelSums:
@@ -48,10 +52,12 @@ class KernelSums:
     ----------
     key : str or Measure
         "divergence:cauchy_schwarz", "divergence:mmd", "mutual_information:cauchy_schwarz",
-        "mutual_information:euclidean" or "mutual_information:hsic".
+        "mutual_information:euclidean" or "mutual_information:hsic";
+        "conditional_divergence:cauchy_schwarz" for :func:`infotheory.conditional_divergence`,
+        "generalized_divergence:cauchy_schwarz" for :func:`infotheory.generalized_cauchy_schwarz`.
     **options
         Options of that estimator. ``width`` must be a number (for an information, or two), since
-        a rule needs all samples at once.
+        a rule needs all samples at once; so must ``width_x`` and ``width_y``.
 
     Raises
     ------
@@ -62,7 +68,7 @@ class KernelSums:
     Notes
     -----
     Objects can be pickled. Cost: O(n d) time for each new sample, n being those so far; O(n d)
-    memory in all.
+    memory in all. Of m densities there are m sums at each sample.
 
     Examples
     --------
@@ -79,43 +85,52 @@ class KernelSums:
     """
 
     def __init__(self, key: str | registry.Measure, **options: Any) -> None:
-        self.measure = registry.measure(key, **options)
-        if self.measure.key not in {*_DIVERGENCES, *_INFORMATIONS}:
-            known = ", ".join(map(repr, (*_DIVERGENCES, *_INFORMATIONS)))
+        form = _FORMS.get(key) if isinstance(key, str) else None
+        if form is not None and form.check is not None:
+            registry.refuse_unknown(str(key), _options_of(form.function), options)
+            self.measure = registry.Measure(str(key), options)
+        else:
+            self.measure = registry.measure(key, **options)
+        if self.measure.key not in _FORMS:
+            known = ", ".join(map(repr, _FORMS))
             raise ValueError(
                 f"KernelSums must have a measure made of kernel sums alone, one of {known}; got "
                 f"{self.measure.key!r}."
             )
-        width = self._options["width"]
-        paired = self.measure.key in _INFORMATIONS
-        numbers_given = width if paired and isinstance(width, (tuple, list)) else (width,)
-        if not all(isinstance(each, numbers.Real) for each in numbers_given):
-            raise ValueError(
-                f"width must be a number for KernelSums, since a rule needs all samples at once; "
-                f"got {width!r}."
-            )
+        for name in _widths_in(self._options):
+            width = self._options[name]
+            several = self._paired and isinstance(width, (tuple, list))
+            if not all(isinstance(each, numbers.Real) for each in (width if several else (width,))):
+                raise ValueError(
+                    f"{name} must be a number for KernelSums, since a rule needs all samples at "
+                    f"once; got {width!r}."
+                )
         with warnings.catch_warnings():
             # One sample is enough for the estimator to refuse a bad option.
             warnings.simplefilter("ignore", InfotheoryWarning)
-            self.measure([0.0], [0.0])
-        # Samples of x and of y, and sums at them: within x and y and both, paired; or within and
-        # across, of x and of y.
-        self._parts: list[np.ndarray] = []
-        self._sums: list[np.ndarray] = []
+            self._form.function(**self._one_sample(), **self.measure.options)
+        # The variables by their names, and sums at the samples of one group over those of another.
+        self._parts: dict[str, np.ndarray] = {}
+        self._sums: dict[tuple[int, int], np.ndarray] = {}
 
     @property
     def n(self) -> int:
-        """The number of samples so far; where they are not paired, of the first variable."""
-        return len(self._parts[0]) if self._parts else 0
+        """The number of samples so far, as the estimate will have it.
 
-    def partial_fit(self, x: Any, y: Any) -> KernelSums:
+        Where samples are not paired, that of the first variable, or of several densities all.
+        """
+        lengths = [len(part) for part in self._parts.values()]
+        every = self._form.function is kernel_divergences.generalized_cauchy_schwarz
+        return sum(lengths if every else lengths[:1])
+
+    def partial_fit(self, *arrays: Any, **named: Any) -> KernelSums:
         """Add one block.
 
         Parameters
         ----------
-        x, y : real arrays, shape (n,) or (n, d)
-            As the estimator takes them: paired row by row for an information, of any numbers of
-            rows for a divergence.
+        *arrays, **named : real arrays, shape (n,) or (n, d)
+            As the estimator takes them: x and y, paired row by row for an information, of any
+            numbers of rows for a divergence; y and y_hat with ``given=``; a list of samples.
 
         Returns
         -------
@@ -125,15 +140,14 @@ class KernelSums:
         Raises
         ------
         TypeError, ValueError
-            For arrays that the estimator would refuse, or whose columns differ from earlier ones.
+            For arrays that the estimator would refuse, or that differ from earlier ones in their
+            columns or their number.
         """
-        arrays = self.measure.entry.check(x, y)
-        arrays = [a.cpu().numpy() if checks.is_tensor(a) else a for a in arrays]
         block = copy.copy(self)
-        block._parts = [np.asarray(a, dtype=np.float64) for a in arrays]
-        for part, width in zip(block._parts, self._widths, strict=True):
+        block._parts = {name: _on_host(x) for name, x in self._checked(arrays, named).items()}
+        for width, part in zip(block._widths, block._parts.values(), strict=True):
             refuse_narrow(width, float(np.abs(part).max()))
-        block._sums = self._within(block._parts)
+        block._sums = block._within()
         self.__dict__.update(self.merge(block).__dict__)
         return self
 
@@ -153,19 +167,24 @@ class KernelSums:
         Raises
         ------
         TypeError, ValueError
-            If other is no KernelSums, or one of another measure, other options or other columns.
+            If other is no KernelSums, or one of another measure, other options, or arrays of
+            another number or other columns.
         """
         if not isinstance(other, KernelSums):
             raise TypeError(f"other must be a KernelSums; got {type(other).__name__}.")
         # Widths as numbers, since a list of them says the same as a tuple.
         asked, offered = (
-            (each.measure.key, {**each._options, "width": each._widths}) for each in (self, other)
+            (each.measure.key, {**each._options, "width": each._sigma}) for each in (self, other)
         )
         if asked != offered:
             raise ValueError(f"other must be of {self.measure} too; got one of {other.measure}.")
         if not self._parts or not other._parts:
             return copy.copy(self if self._parts else other)
-        for name, mine, theirs in zip("xy", self._parts, other._parts, strict=True):
+        if self._parts.keys() != other._parts.keys():
+            came = " and ".join(f"({', '.join(each._parts)})" for each in (self, other))
+            raise ValueError(f"all blocks must hold the same arrays; got {came}.")
+        pairs = {name: (part, other._parts[name]) for name, part in self._parts.items()}
+        for name, (mine, theirs) in pairs.items():
             if mine.shape[1] != theirs.shape[1]:
                 raise ValueError(
                     f"{name} must have as many columns in all blocks; got {mine.shape[1]} and "
@@ -173,9 +192,7 @@ class KernelSums:
                 )
         merged = copy.copy(self)
         merged._sums = self._met(other)
-        merged._parts = [
-            np.concatenate(pair) for pair in zip(self._parts, other._parts, strict=True)
-        ]
+        merged._parts = {name: np.concatenate(pair) for name, pair in pairs.items()}
         return merged
 
     def finalize(self) -> Estimate:
@@ -184,7 +201,7 @@ class KernelSums:
         Returns
         -------
         Estimate
-            That of the registered estimator, up to rounding.
+            That of the estimator, up to rounding.
 
         Raises
         ------
@@ -193,69 +210,218 @@ class KernelSums:
         """
         if not self._parts:
             raise ValueError("KernelSums has no samples yet; call partial_fit first.")
-        key, options = self.measure.key, self._options
-        logs = [math.log(len(part)) for part in self._parts]
-        said = lost_digits(dict(zip("xy", self._parts, strict=True)))
-        if key in _INFORMATIONS:
-            x, y, both = self._sums[0] - logs[0]
-            parts = self._in_widths(self._parts)
-            sums = kernel_information.Sums(
-                x, y, both, self._widths, parts, options["precision"], said
-            )
-            found = _INFORMATIONS[key](sums)
-        else:
-            (xx, xy), (yy, yx) = self._sums
-            pair = kernels.Pair(
-                xx - logs[0], yy - logs[1], xy - logs[1], yx - logs[0], self._widths[0], said
-            )
-            found = _DIVERGENCES[key](pair, options)
-        return self.measure.entry.completed(found, options)
+        found = self._form.finish(self)
+        if self._form.check is None:
+            return self.measure.entry.completed(found, self._options)
+        return kernel_divergences.completed(found, self.measure.quantity, self._options)
 
     def __repr__(self) -> str:
         return f"<KernelSums for {self.measure}, n={self.n}>"
 
     @property
-    def _options(self) -> dict[str, Any]:
-        return {**self.measure.entry.options, **self.measure.options}
+    def _form(self) -> _Form:
+        return _FORMS[self.measure.key]
 
     @property
-    def _widths(self) -> tuple[float, float]:
-        width = self._options["width"]
-        pair = width if isinstance(width, (tuple, list)) else (width, width)
-        return float(pair[0]), float(pair[1])
+    def _options(self) -> dict[str, Any]:
+        return {**_options_of(self._form.function), **self.measure.options}
 
-    def _between(self, points: list[np.ndarray], samples: list[np.ndarray] | None) -> np.ndarray:
-        precision = self._options["precision"]
-        scaled = self._in_widths(points), samples and self._in_widths(samples, points)
-        return ops.of(*points).kernel_row_sums(*scaled, precision=precision, mutual=True)
+    @property
+    def _paired(self) -> bool:
+        """Whether one option holds a width for each variable."""
+        return self.measure.quantity == "mutual_information"
 
-    def _in_widths(
-        self, parts: list[np.ndarray], others: list[np.ndarray] | None = None
-    ) -> list[np.ndarray]:
-        """Distances in widths from the centre of the parts, or of others of the same spaces."""
-        # What all blocks have in common must go before the division, or digits go with it.
-        about = zip(parts, others or parts, self._widths, strict=False)
-        return [(part - other.mean(axis=0)) / width for part, other, width in about]
+    @property
+    def _sigma(self) -> tuple[float, ...]:
+        """The widths that were given, one where all variables have the same."""
+        given = [self._options[name] for name in _widths_in(self._options)]
+        if self._paired:
+            given = list(given[0]) if isinstance(given[0], (tuple, list)) else given * 2
+        return tuple(map(float, given))
 
-    def _within(self, parts: list[np.ndarray]) -> list[np.ndarray]:
-        if self.measure.key in _INFORMATIONS:
-            return [self._between(parts, None)]
-        x, y = parts
-        across = np.split(self._between([x], [y])[0], [len(x)])
-        within = [self._between([part], None)[0] for part in parts]
-        return [np.stack(pair) for pair in zip(within, across, strict=True)]
+    @property
+    def _widths(self) -> tuple[float, ...]:
+        """The width of each variable."""
+        sigma, count = self._sigma, len(self._parts)
+        if self._form.of_x is not None:
+            return tuple(sigma[place < self._form.of_x] for place in range(count))
+        return sigma if self._paired else sigma * count
 
-    def _met(self, other: KernelSums) -> list[np.ndarray]:
+    @property
+    def _groups(self) -> Groups:
+        return self._form.groups(len(self._parts))
+
+    def _one_sample(self) -> dict[str, Any]:
+        names = _arrays_of(self._form.function).parameters
+        return {name: [[0.0]] * (2 if name == "samples" else 1) for name in names}
+
+    def _checked(self, arrays: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
+        signature = _arrays_of(self._form.function)
+        try:
+            given = signature.bind(*arrays, **named).arguments
+        except TypeError as error:
+            raise TypeError(f"partial_fit for {self.measure} takes {signature}; {error}.") from None
+        if self._form.check is not None:
+            return self._form.check(**given)
+        return dict(zip(given, self.measure.entry.check(*given.values()), strict=True))
+
+    def _between(
+        self, group: tuple[int, ...], other: KernelSums | None, theirs: tuple[int, ...] = ()
+    ) -> np.ndarray:
+        """Sums between a group of variables and one of another object, at the samples of both.
+
+        Without another object: within the group.
+        """
+        parts, samples = list(self._parts.values()), list((other or self)._parts.values())
+        points, columns = [], []
+        for mine, place in zip(group, theirs or group, strict=True):
+            # What all blocks have in common must go before the division, or digits go with it.
+            centre, width = parts[mine].mean(axis=0), self._widths[mine]
+            points.append((parts[mine] - centre) / width)
+            columns.append((samples[place] - centre) / width)
+        engine, precision = ops.of(*points), self._options["precision"]
+        if other is None:
+            return engine.kernel_row_sums(points, precision=precision)
+        return engine.kernel_row_sums(points, columns, precision=precision, mutual=True)
+
+    def _across(self, other: KernelSums, a: int, b: int) -> tuple[np.ndarray, np.ndarray]:
+        """Sums at one group over another one's samples, and at these over those of the first."""
+        group = self._groups[a]
+        sums = self._between(group, other, self._groups[b])
+        here, there = np.split(sums, [len(list(self._parts.values())[group[0]])], axis=1)
+        return here, there
+
+    def _within(self) -> dict[tuple[int, int], np.ndarray]:
+        """Sums at each group over each, in one pass for every two."""
+        groups = self._groups
+        found = {(a, a): self._between(group, None) for a, group in enumerate(groups)}
+        for a, b in itertools.combinations(range(len(groups)), 2):
+            found[a, b], found[b, a] = self._across(self, a, b)
+        return found
+
+    def _met(self, other: KernelSums) -> dict[tuple[int, int], np.ndarray]:
         """Sums at the samples of both, those between the two added."""
-        mine, theirs = self._parts, other._parts
-        if self.measure.key in _INFORMATIONS:
-            pairs = [(self._sums[0], other._sums[0], self._between(mine, theirs))]
-        else:
-            # What is within for one variable is across for the other.
-            n, m = len(mine[0]), len(theirs[0])
-            xy = self._between([mine[0]], [theirs[1]])[0]
-            yx = self._between([mine[1]], [theirs[0]])[0]
-            x = np.stack([self._between([mine[0]], [theirs[0]])[0], [*xy[:n], *yx[-m:]]])
-            y = np.stack([self._between([mine[1]], [theirs[1]])[0], [*yx[:-m], *xy[n:]]])
-            pairs = [(self._sums[0], other._sums[0], x), (self._sums[1], other._sums[1], y)]
-        return [np.logaddexp(np.concatenate(pair[:2], axis=1), pair[2]) for pair in pairs]
+        between = {(a, b): self._across(other, a, b) for a, b in self._sums}
+        found = {}
+        for a, b in self._sums:
+            own = self._sums[a, b], other._sums[a, b]
+            met = between[a, b][0], between[b, a][1]
+            found[a, b] = np.logaddexp(*(np.concatenate(each, axis=1) for each in (own, met)))
+        return found
+
+
+def _on_host(x: Any) -> np.ndarray:
+    return np.asarray(x.cpu().numpy() if checks.is_tensor(x) else x, dtype=np.float64)
+
+
+def _arrays_of(function: Callable[..., Estimate]) -> inspect.Signature:
+    """How an estimator takes its arrays: what has no default."""
+    parameters = inspect.signature(function).parameters.values()
+    plain = [each.replace(annotation=each.empty) for each in parameters]
+    return inspect.Signature([each for each in plain if each.default is each.empty])
+
+
+def _options_of(function: Callable[..., Estimate]) -> dict[str, Any]:
+    """Every option with its default; the method is in the key."""
+    parameters = inspect.signature(function).parameters.values()
+    given = {each.name: each.default for each in parameters if each.default is not each.empty}
+    return {name: default for name, default in given.items() if name != "method"}
+
+
+def _widths_in(options: Mapping[str, Any]) -> list[str]:
+    return [name for name in options if name.startswith("width")]
+
+
+def _pair(sums: KernelSums) -> kernels.Pair:
+    logs = [math.log(len(part)) for part in sums._parts.values()]
+    xx, yy, xy, yx = (
+        sums._sums[a, b][0] - logs[b] for a, b in ((0, 0), (1, 1), (0, 1), (1, 0))
+    )  # fmt: skip
+    return kernels.Pair(xx, yy, xy, yx, sums._sigma[0], lost_digits(sums._parts))
+
+
+def _dependence(sums: KernelSums) -> kernel_information.Sums:
+    x, y, both = sums._sums[0, 0] - math.log(sums.n)
+    pairs = zip(sums._parts.values(), sums._widths, strict=True)
+    parts = [(part - part.mean(axis=0)) / width for part, width in pairs]
+    said = lost_digits(sums._parts)
+    return kernel_information.Sums(x, y, both, sums._sigma, parts, sums._options["precision"], said)
+
+
+def _conditional(sums: KernelSums) -> Estimate:
+    rows, parts = sums._sums, sums._parts
+    cross = rows[1, 0] if len(parts) == 3 else np.concatenate([rows[0, 1], rows[1, 0]], axis=1)
+    sigma = sums._sigma[0], sums._sigma[1]
+    return kernel_divergences.conditional_cauchy_schwarz_from(
+        rows[0, 0], rows[1, 1], cross, sigma, parts
+    )
+
+
+def _generalized(sums: KernelSums) -> Estimate:
+    logs = [math.log(len(part)) for part in sums._parts.values()]
+    means = {(a, b): rows[0] - logs[b] for (a, b), rows in sums._sums.items()}
+    places = range(len(logs))
+    products = [sum(means[a, b] for b in places if b != a) for a in places]
+    within = [means[a, a] for a in places]
+    return kernel_divergences.generalized_cauchy_schwarz_from(
+        within, products, sums._sigma[0], sums._parts
+    )
+
+
+def _together(count: int) -> Groups:
+    return (tuple(range(count)),)
+
+
+def _each_alone(count: int) -> Groups:
+    return tuple((place,) for place in range(count))
+
+
+def _with_x(count: int) -> Groups:
+    """Of y and y_hat, each with its x; the last one is that of y_hat."""
+    return (2, 0), (count - 1, 1)
+
+
+_FORMS: Mapping[str, _Form] = MappingProxyType(
+    {
+        "divergence:cauchy_schwarz": _Form(
+            kernels.cauchy_schwarz_divergence,
+            None,
+            _each_alone,
+            lambda sums: kernels.cauchy_schwarz_from(_pair(sums), sums._options["convention"]),
+        ),
+        "divergence:mmd": _Form(
+            kernels.mmd_divergence, None, _each_alone, lambda sums: kernels.mmd_from(_pair(sums))
+        ),
+        "mutual_information:cauchy_schwarz": _Form(
+            kernel_information.cauchy_schwarz_mutual_information,
+            None,
+            _together,
+            lambda sums: kernel_information.cauchy_schwarz_from(_dependence(sums)),
+        ),
+        "mutual_information:euclidean": _Form(
+            kernel_information.euclidean_mutual_information,
+            None,
+            _together,
+            lambda sums: kernel_information.euclidean_from(_dependence(sums)),
+        ),
+        "mutual_information:hsic": _Form(
+            kernel_information.hsic_mutual_information,
+            None,
+            _together,
+            lambda sums: kernel_information.hsic_from(_dependence(sums)),
+        ),
+        "conditional_divergence:cauchy_schwarz": _Form(
+            kernel_divergences.conditional_divergence,
+            kernel_divergences.conditional_samples,
+            _with_x,
+            _conditional,
+            of_x=2,
+        ),
+        "generalized_divergence:cauchy_schwarz": _Form(
+            kernel_divergences.generalized_cauchy_schwarz,
+            kernel_divergences.several_samples,
+            _each_alone,
+            _generalized,
+        ),
+    }
+)

@@ -6,7 +6,7 @@ import functools
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -24,6 +24,7 @@ __all__ = [
     "entry",
     "estimator",
     "measure",
+    "refuse_unknown",
 ]
 
 #: Quantities of a layer T that a recorder knows, and the registered quantity each is made of.
@@ -213,7 +214,7 @@ def estimator(
         @functools.wraps(function)
         def checked(*arrays: Any, **options: Any) -> Estimate:
             arrays = _arrays_by_name(made, arrays, options)
-            _refuse_unknown(made, options)
+            refuse_unknown(key, made.options, options)
             samples = made.check(*arrays, options=options)
             options = {**made.options, **options}
             found = function(*samples, **options)
@@ -343,7 +344,7 @@ def measure(key: str | Measure, **options: Any) -> Measure:
     if quantity in LAYER_QUANTITIES:
         method = method or _BARE
     found = entry(LAYER_QUANTITIES.get(quantity, quantity), method or None)
-    _refuse_unknown(found, options)
+    refuse_unknown(found.key, found.options, options)
     return Measure(f"{quantity}:{method}", options)
 
 
@@ -381,13 +382,15 @@ def _arrays_by_name(
     return given
 
 
-def _refuse_unknown(made: Entry, options: Mapping[str, Any]) -> None:
+def refuse_unknown(key: str, known: Iterable[str], options: Iterable[str]) -> None:
+    """An error for the first of the options that a measure does not have."""
+    known = list(known)
     for name in options:
-        if name not in made.options:
-            close = checks.near_misses(name, made.options, 1)
+        if name not in known:
+            close = checks.near_misses(name, known, 1)
             meant = f" Did you mean {close[0]!r}?" if close else ""
-            listed = ", ".join(made.options) or "none"
-            raise TypeError(f"{made.key} has no option {name!r}; its options are: {listed}.{meant}")
+            listed = ", ".join(known) or "none"
+            raise TypeError(f"{key} has no option {name!r}; its options are: {listed}.{meant}")
 
 
 _KINDS: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
