@@ -123,6 +123,33 @@ def test_the_gradient_is_that_of_finite_differences(loss, arrays, estimator):
 
 
 @each_case
+def test_a_second_differentiation_is_an_error(loss, arrays, estimator):
+    """And not a penalty, or a Hessian, that is silently missing."""
+    leaves = [part.clone().requires_grad_() for part in arrays]
+    found = loss(*leaves)
+    plain = torch.autograd.grad(found, leaves, retain_graph=True)
+    slopes = torch.autograd.grad(found, leaves, create_graph=True)
+    for slope, same in zip(slopes, plain, strict=True):
+        assert torch.equal(slope.detach(), same)
+    for leaf in leaves:
+        total = leaf.square().sum() + sum(slope.square().sum() for slope in slopes)
+        with pytest.raises(RuntimeError, match="cannot be differentiated again: a penalty on it"):
+            torch.autograd.grad(total, leaf, retain_graph=True)
+    with pytest.raises(RuntimeError, match=r"with respect to \w+, cannot be differentiated again"):
+        total.backward()
+    with pytest.raises(RuntimeError, match="cannot be differentiated again"):
+        torch.autograd.functional.hessian(lambda x: loss(x, *arrays[1:]), arrays[0])
+
+
+def test_a_penalty_on_the_gradient_of_weights_is_an_error():
+    weights = torch.ones(3, 2, dtype=torch.float64, requires_grad=True)
+    found = losses.hsic(Y, X @ weights, width=1.0)
+    (slope,) = torch.autograd.grad(found, weights, create_graph=True)
+    with pytest.raises(RuntimeError, match="with respect to t, cannot be differentiated again"):
+        torch.autograd.grad(found + slope.square().sum(), weights)
+
+
+@each_case
 def test_bad_samples_are_named(loss, arrays, estimator):
     with pytest.raises(TypeError, match="must be a torch tensor"):
         loss(arrays[0].numpy(), *arrays[1:])

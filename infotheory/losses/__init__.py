@@ -1,7 +1,7 @@
 """Objectives to train with: torch tensors in, a torch scalar out, with gradients.
 
 Each is the estimator of the same name, with the value that this returns, computed in float64 and
-given back in the type of its input.
+given back in the type of its input. Second derivatives are not offered: a RuntimeError says so.
 """
 
 from __future__ import annotations

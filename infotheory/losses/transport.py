@@ -62,8 +62,7 @@ def sinkhorn_divergence(
     -----
     The gradient is that at the best plans, through the costs alone: no graph holds an iteration or
     a matrix of pairs. It is as exact as the plans, within about tol. A warning says where they did
-    not converge. Second derivatives are not offered: a RuntimeError says so. Cost: as
-    :func:`infotheory.sinkhorn_divergence`.
+    not converge. Cost: as :func:`infotheory.sinkhorn_divergence`.
 
     References
     ----------
@@ -101,35 +100,13 @@ class _SinkhornDivergence(torch.autograd.Function):
         pull_x -= sum(_pulls(p, p, terms.within_x, terms.reg)) / 2
         pull_y -= sum(_pulls(q, q, terms.within_y, terms.reg)) / 2
         unit = 2.0**terms.exponent
-        context.save_for_backward(x, y, pull_x * unit, pull_y * unit)
+        context.save_for_backward(pull_x * unit, pull_y * unit)
         return torch.tensor(terms.value, dtype=torch.float64, device=x.device)
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """The gradients times that of the value, which depend on the batches and say so."""
-        x, y, pull_x, pull_y = context.saved_tensors
-        return *_OnceOnly.apply(gradient * pull_x, gradient * pull_y, x, y), None
-
-
-class _OnceOnly(torch.autograd.Function):
-    """Gradients that refuse to be differentiated.
-
-    torch's once_differentiable takes them for constants, silently, where what comes in needs no
-    gradient, as the 1 of a loss does.
-    """
-
-    @staticmethod
-    def forward(context: Any, pull_x: Tensor, pull_y: Tensor, x: Tensor, y: Tensor) -> Any:
-        """Both as they are."""
-        return pull_x.clone(), pull_y.clone()
-
-    @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> Any:
-        """Never."""
-        raise RuntimeError(
-            "the gradient of losses.sinkhorn_divergence cannot be differentiated again: a penalty "
-            "on it, or a Hessian, needs another loss."
-        )
+        """The gradients times that of the value."""
+        return *(gradient * pull for pull in context.saved_tensors), None
 
 
 def _pulls(x: Tensor, y: Tensor, found: Transport, reg: float) -> tuple[Tensor, Tensor]:
