@@ -10,14 +10,7 @@ import numpy as np
 
 from infotheory import checks, truth
 from infotheory.estimate import Estimate
-from infotheory.estimators.divergence_ratios import (
-    TERMS,
-    Terms,
-    by_classifier,
-    held_out,
-    of_ratios,
-)
-from infotheory.estimators.divergences import (
+from infotheory.estimators.divergence_neighbours import (
     check_options,
     kl_of,
     neighbour_ratios,
@@ -25,6 +18,13 @@ from infotheory.estimators.divergences import (
     noting_infinite,
     overlap_of,
     renyi_of,
+)
+from infotheory.estimators.divergence_ratios import (
+    TERMS,
+    Terms,
+    by_classifier,
+    held_out,
+    of_ratios,
 )
 from infotheory.registry import estimator
 
