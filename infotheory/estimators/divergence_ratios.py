@@ -275,7 +275,7 @@ def held_out(
     threads: AbstractContextManager[None] = nullcontext()
     if classifier is None:
         model, told = _logistic(standard.shape[1], few)
-        threads = _one_thread()
+        threads = ops.one_thread_each()  # more would only wait: the systems are small
     folds = min(folds, few)
     dealt = [generator.permutation(len(each)) % folds for each in samples]
     fold, logs = np.concatenate(dealt), np.empty(len(pooled))
@@ -290,16 +290,6 @@ def held_out(
     if said := lost_digits({"x": x, "y": y}):
         noted["warnings"] = tuple(said)
     return [logs[label == 1], logs[label == 0]], noted
-
-
-def _one_thread() -> AbstractContextManager[None]:
-    """In which products of matrices give the same bits, whatever threads there are elsewhere.
-
-    The systems of a logistic regression are so small that several threads would only wait.
-    """
-    from infotheory.ops.kernels.threads import blas_threads
-
-    return blas_threads(1)
 
 
 def _sorted(x: Any) -> np.ndarray:

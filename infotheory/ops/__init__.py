@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import Any, NamedTuple, Protocol, cast
@@ -17,12 +17,14 @@ from typing import Any, NamedTuple, Protocol, cast
 import numpy as np
 
 from infotheory import checks
+from infotheory.ops.memory import remember, remembering
 
 __all__ = [
     "Engine",
     "MixtureLogSums",
     "Neighbours",
     "of",
+    "one_thread_each",
     "remember",
     "set_threads",
     "threads",
@@ -31,29 +33,6 @@ __all__ = [
 
 _ENGINES = {"cpu": "infotheory.ops.cpu", "torch": "infotheory.ops.tensor"}
 _forced: ContextVar[str | None] = ContextVar("infotheory_engine", default=None)
-_memory: ContextVar[dict[Any, Any] | None] = ContextVar("infotheory_memory", default=None)
-#: Primitives that `remember` keeps, and no others: each is a whole statistic of arrays that callers
-#: hold on to and nobody changes, with an answer no larger than the samples. Matrices, and whatever
-#: works on one, are not of them: their entries change in place, and a layer would fill the memory.
-_REMEMBERED = frozenset(
-    {
-        "bincount",
-        "column_ranges",
-        "covariance",
-        "distance_quantile",
-        "extents",
-        "kernel_log_sums",
-        "mixture_log_sums",
-        "nearer",
-        "neighbours",
-        "quantiles",
-        "rank",
-        "row_codes",
-        "standardise",
-        "unique_values",
-        "value_range",
-    }
-)
 
 
 class Neighbours(NamedTuple):
@@ -321,9 +300,7 @@ def _engine(name: str) -> Any:
 def of(*arrays: Any) -> Engine:
     """The engine for these arrays: torch for tensors on CUDA or inside `use("torch")`."""
     name = _forced.get() or ("torch" if any(map(checks.is_tensor, arrays)) else "cpu")
-    engine = _engine(name)
-    memory = _memory.get()
-    return cast(Engine, engine if memory is None else _Remembering(engine, memory))
+    return cast(Engine, remembering(_engine(name)))
 
 
 @contextmanager
@@ -336,71 +313,21 @@ def use(name: str) -> Iterator[None]:
         _forced.reset(token)
 
 
-@contextmanager
-def remember() -> Iterator[None]:
-    """Inside this block a statistic of the same arrays, asked for again, comes from memory.
-
-    Several measures of one layer share their passes over it. The arrays must not change inside.
-    Matrices are made anew each time, so that a caller may change its own.
-    """
-    token = _memory.set({})
-    try:
-        yield
-    finally:
-        _memory.reset(token)
-
-
 def threads() -> dict[str, int]:
     """How many threads each engine computes with."""
     return {name: _engine(name).threads() for name in _ENGINES}
+
+
+def one_thread_each() -> AbstractContextManager[None]:
+    """Inside this block products of matrices, and equations, of numpy take one thread each.
+
+    So they have the same bits whatever threads there are elsewhere, and small ones are faster. No
+    primitive may be asked inside: some wait for their turn to set the threads of that library.
+    """
+    return cast(AbstractContextManager[None], _engine("cpu").one_thread_each())
 
 
 def set_threads(count: int) -> None:
     """Let each engine compute with at most this many threads; no result depends on it."""
     for name in _ENGINES:
         _engine(name).set_threads(count)
-
-
-class _Remembering:
-    """An engine that keeps some of its answers, and their arguments, until the block ends."""
-
-    def __init__(self, engine: Engine, memory: dict[Any, Any]) -> None:
-        self._engine = engine
-        self._memory = memory
-
-    def __getattr__(self, primitive: str) -> Any:
-        function = getattr(self._engine, primitive)
-        if primitive not in _REMEMBERED:
-            return function
-
-        def recalled(*arguments: Any, **options: Any) -> Any:
-            key = (self._engine, primitive, _identity(arguments), _identity(options))
-            if key not in self._memory:
-                self._memory[key] = (function(*arguments, **options), arguments, options)
-            return self._memory[key][0]
-
-        return recalled
-
-    def mixture_log_sums(
-        self, x: Any, variance: float, classes: Any | None = None
-    ) -> MixtureLogSums:
-        # A pass by class holds the sums over everybody as well.
-        key = (self._engine, "any mixture_log_sums", _identity((x, variance)))
-        if classes is None and key in self._memory:
-            return self._memory[key][0]
-        sums = self.__getattr__("mixture_log_sums")(x, variance, classes)
-        self._memory[key] = (sums, x)
-        return sums
-
-
-def _identity(value: Any) -> Any:
-    """A key that two arguments share only if they are the same numbers in the same place."""
-    if isinstance(value, (tuple, list)):
-        return tuple(map(_identity, value))
-    if isinstance(value, dict):
-        return tuple((name, _identity(part)) for name, part in sorted(value.items()))
-    if isinstance(value, np.ndarray):
-        return value.ctypes.data, value.shape, value.strides, value.dtype.str
-    if checks.is_tensor(value):
-        return value.data_ptr(), tuple(value.shape), value.stride(), str(value.dtype)
-    return value

@@ -6,6 +6,7 @@ import functools
 import math
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast
 
 import numba
@@ -26,6 +27,7 @@ from infotheory.ops.kernels import gram as matrices
 from infotheory.ops.kernels import neighbours as neighbour_kernels
 from infotheory.ops.kernels import slices as on_lines
 from infotheory.ops.kernels import transport_batch as transport_batches
+from infotheory.ops.kernels.threads import blas_threads
 
 #: Squares of numbers up to 2 to this power, and sums of them, are within the range of float64.
 _SQUARES_FIT = 256
@@ -333,3 +335,7 @@ def _exponent(largest: np.ndarray) -> np.ndarray | None:
         return None
     exponent = np.frexp(np.where(largest > 0, largest, 1.0))[1]
     return exponent if np.abs(exponent).max() > _SQUARES_FIT else None
+
+
+def one_thread_each() -> AbstractContextManager[None]:
+    return blas_threads(1)

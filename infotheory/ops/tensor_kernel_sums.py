@@ -55,8 +55,7 @@ def kernel_row_sums(
     Distances are differences squared, or on an accelerator products of matrices where these keep
     the digits; in float64 both, so that TF32 cannot touch them. The backward pass makes each tile
     again, so that no graph holds all pairs; of a second derivative torch would make 0 or an error,
-    so losses refuse it. Cost: O(m n d)
-    time, forward and again backward; memory of a tile.
+    so losses refuse it. Cost: O(m n d) time, forward and again backward; memory of a tile.
     """
     rows = [part.double() for part in points]
     columns = rows if samples is None else [part.double() for part in samples]

@@ -10,6 +10,7 @@ import pytest
 
 import infotheory as it
 from infotheory import ops, registry
+from infotheory.ops import memory
 from tests import test_contract as contract
 
 pytestmark = pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
@@ -46,7 +47,7 @@ def test_every_estimator_gives_what_it_gives_alone(engine):
     alone = values(arrays)
     with ops.remember():
         first, second = values(arrays), values(arrays)
-        kept = [(key, held) for key, held in ops._memory.get().items() if len(held) == 3]
+        kept = [(key, held) for key, held in memory._memory.get().items() if len(held) == 3]
     names = [entry.key for entry in registry.entries()]
     for name, wanted, *recalled in zip(names, alone, first, second, strict=True):
         for found in recalled:
@@ -59,7 +60,7 @@ def test_every_estimator_gives_what_it_gives_alone(engine):
 
 def test_what_is_remembered_are_primitives():
     primitives = {name for name, _ in inspect.getmembers(ops.Engine, inspect.isfunction)}
-    assert primitives >= ops._REMEMBERED
+    assert primitives >= memory.KEPT
 
 
 def test_statistics_come_from_memory_and_matrices_do_not(engine, rng):

@@ -8,6 +8,7 @@ import numba
 import pytest
 import threadpoolctl
 
+from infotheory import ops
 from infotheory.ops.kernels.threads import blas_threads, in_turns
 
 
@@ -51,6 +52,7 @@ def test_products_have_one_thread_meanwhile():
     in_turns(lambda job: seen.append(_of_blas()), 3)
     assert seen == [{1}] * 3
     assert _of_blas() == before
-    with blas_threads(1):
-        assert _of_blas() == {1}
-    assert _of_blas() == before
+    for one_thread in (blas_threads(1), ops.one_thread_each()):
+        with one_thread:
+            assert _of_blas() == {1}
+        assert _of_blas() == before
