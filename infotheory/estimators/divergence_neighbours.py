@@ -22,6 +22,7 @@ __all__ = [
     "neighbour_ratios",
     "nothing",
     "noting_infinite",
+    "of_both",
     "overlap_of",
     "renyi_of",
 ]
@@ -147,6 +148,13 @@ def neighbour_ratios(
     if said:
         noted["warnings"] = tuple(said)
     return Ratios(logs, m, k), noted
+
+
+def of_both(noted: dict[str, Any], again: dict[str, Any]) -> dict[str, Any]:
+    """The diagnostics of both directions together: the larger ties, and all that was said."""
+    larger = {name: max(noted[name], again[name]) for name in ("ties", "coincident")}
+    said = dict.fromkeys((*noted.get("warnings", ()), *again.get("warnings", ())))
+    return noted | larger | ({"warnings": tuple(said)} if said else {})
 
 
 def nothing(noted: dict[str, Any]) -> Estimate:

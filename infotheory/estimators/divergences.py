@@ -14,6 +14,7 @@ from infotheory.estimators.divergence_neighbours import (
     jeffreys_of,
     kl_of,
     neighbour_ratios,
+    of_both,
 )
 from infotheory.estimators.divergence_ratios import TERMS, by_classifier
 from infotheory.registry import estimator
@@ -162,5 +163,4 @@ def jeffreys_divergence(
         return by_classifier(TERMS["jeffreys"], x, y, classifier, folds, rng)
     forth, noted = neighbour_ratios(x, y, k, metric)
     back, again = neighbour_ratios(y, x, k, metric, names="yx")
-    noted = noted | {name: max(noted[name], again[name]) for name in ("ties", "coincident")}
-    return jeffreys_of(forth, back, noted)
+    return jeffreys_of(forth, back, of_both(noted, again))

@@ -436,3 +436,16 @@ def test_a_classifier_gives_the_same_bits_in_any_number_of_threads(rng):
         with threadpoolctl.threadpool_limits(count, user_api="blas"):
             found.append(np.concatenate(held_out(x, 0.3 + 1.2 * y, None, 2, 0)[0]))
     np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+def test_both_ways_have_the_warnings_of_each(rng):
+    wide, narrow = 10 * rng.normal(size=300), 0.01 * rng.normal(size=300)
+    for x, y, name in ((wide, narrow, "y"), (narrow, wide, "x")):
+        (said,) = jeffreys_divergence(x, y).diagnostics["warnings"]
+        assert said.startswith(f"a typical sample of {name} lies where")
+    x, y = rng.normal(size=(300, 12)), rng.normal(size=(20, 12))
+    said = jeffreys_divergence(x, y).diagnostics["warnings"]
+    assert [each.split(" are few")[0] for each in said] == ["300 samples", "20 samples"]
+    x, y = np.repeat(rng.normal(size=30), 2), rng.normal(size=(2, 50))[0]
+    assert len(jeffreys_divergence(x, y, k=3).diagnostics["warnings"]) == 1  # each but once
