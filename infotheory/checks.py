@@ -8,30 +8,29 @@ import numbers
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from infotheory.objects import of_table, refuse_mixed, words_or_numbers
+from infotheory.objects import of_table, refuse_mixed
 
 __all__ = [
-    "Labels",
+    "array",
     "choice",
-    "codes",
     "costs",
     "flag",
     "generator",
     "integer",
     "is_tensor",
-    "labelled",
     "line",
     "near_misses",
     "number",
     "real",
+    "refuse_non_finite",
     "same_columns",
     "same_length",
     "several",
-    "symbols",
+    "shaped",
 ]
 
 
@@ -52,7 +51,7 @@ def real(x: Any, name: str) -> Any:
     a CUDA tensor stays on its device. Whatever cannot be a sample is an error that says so, and
     so are integers whose differences no float would keep.
     """
-    x = _array(x, name)
+    x = array(x, name)
     if is_tensor(x):
         return _real_tensor(x, name)
     if x.dtype.kind not in "biuf":
@@ -67,7 +66,7 @@ def real(x: Any, name: str) -> Any:
     with np.errstate(over="ignore", invalid="ignore"):
         proven = math.isfinite(x.sum())
     if not proven:
-        _refuse_non_finite(np.isfinite(x), name)
+        refuse_non_finite(np.isfinite(x), name)
     return x
 
 
@@ -82,67 +81,50 @@ def line(x: Any, name: str) -> Any:
     return x
 
 
-def codes(x: Any, name: str) -> Any:
-    """Samples of a discrete variable as an (n,) or (n, d) array of integers; a row is a symbol.
-
-    Strings are numbered in sorted order; floats are accepted only where each is a whole number.
-    """
-    return labelled(x, name).codes
-
-
-def symbols(x: Any, name: str) -> Any:
-    """Samples of labels for a method of real variables: as `real`, but strings are numbered."""
-    found = _array(x, name)
-    if is_tensor(found) or found.dtype.kind in "biuf":
-        return real(found, name)
-    return real(codes(found, name), name)
-
-
-class Labels(NamedTuple):
-    """Labels as integers, and what they were where they were words."""
-
-    codes: Any
-    """(n,) or (n, d) integers."""
-    words: np.ndarray | None = None
-    """The words that the codes of some columns number, in sorted order."""
-    worded: tuple[bool, ...] = ()
-    """For each column whether its codes number words, where some do."""
-
-
-def labelled(x: Any, name: str) -> Labels:
-    """Samples of a discrete variable as `codes` gives them, with the words they stand for."""
-    x = _array(x, name)
-    if is_tensor(x):
-        if x.is_floating_point() or x.is_complex():
-            # Labels are few: checking the floats once on the CPU keeps the rules in one place.
-            return Labels(sys.modules["torch"].as_tensor(codes(x.cpu(), name)).to(x.device))
-        return Labels(_shape(x, name, (1, 2)).contiguous())
-    if x.dtype.kind in "OT":
-        x = words_or_numbers(x.astype(object), name)
-        if x.dtype.kind == "O":
-            return _labelled_columns(_shape(x, name, (1, 2)), name)
-    if x.dtype.kind not in "biufUS":
+def array(x: Any, name: str) -> Any:
+    """A strided numpy array or torch tensor, or a TypeError that names the argument."""
+    module = type(x).__module__
+    if isinstance(x, np.ma.MaskedArray):
         raise TypeError(
-            f"{name} must hold integers or strings (discrete labels); got dtype {x.dtype}."
+            f"{name} must not be a masked array, since a mask would be ignored; "
+            f"drop the masked rows first: {name}[~{name}.mask.any(axis=1)].data."
         )
-    x = _shape(x, name, (1, 2))
-    if x.dtype.kind in "US":
-        words, numbered = np.unique(x, return_inverse=True)
-        numbered = np.ascontiguousarray(numbered.reshape(x.shape), dtype=np.int64)
-        return Labels(numbered, words, (True,) * (x.shape[1] if x.ndim == 2 else 1))
-    if x.dtype.kind == "f":
-        _refuse_non_finite(np.isfinite(x), name)
-        if (np.floor(x) != x).any():
-            raise ValueError(
-                f"{name} must hold discrete labels (integers or strings); got {x.dtype} with "
-                f"fractions, for example {x[np.floor(x) != x][0]}. For a continuous variable "
-                f"choose a method for real data, bin it (method='binned'), or make labels of it "
-                f"(infotheory.clusters)."
-            )
-        # Half precision does not reach so far, and could not even hold the limit.
-        if x.dtype.itemsize > 2 and (np.abs(x) >= 2.0**63).any():
-            raise ValueError(f"{name} must hold labels below 2**63 in size; got {np.abs(x).max()}.")
-    return Labels(np.require(x, np.int64, ["C", "A", "W"]))
+    if module.startswith("scipy.sparse"):
+        raise TypeError(f"{name} must be dense; got {type(x).__name__}. Call {name}.toarray().")
+    if is_tensor(x):
+        return _tensor(x, name)
+    if hasattr(x, "to_numpy"):
+        x = of_table(x, name, _refuse_lost_digits)
+    if isinstance(x, (list, tuple)):
+        x = _of_list(x, name)
+    try:
+        x = np.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a rectangular array; {error}.") from None
+    return x
+
+
+def shaped(x: Any, name: str, dimensions: tuple[int, ...]) -> Any:
+    """The array, which must have so many dimensions, and rows and columns."""
+    shape = tuple(x.shape)
+    if len(shape) not in dimensions:
+        cure = f" Flatten the rest first: {name}.reshape({shape[0]}, -1)." if shape else ""
+        raise ValueError(f"{name} must have shape (n,) or (n, d); got {shape}.{cure}")
+    if 0 in shape:
+        raise ValueError(f"{name} must not be empty; got shape {shape}.")
+    return x
+
+
+def refuse_non_finite(finite: np.ndarray, name: str) -> None:
+    """An error that counts the values which are not, and says where the first is."""
+    if finite.all():
+        return
+    bad = np.argwhere(~finite)
+    first = tuple(int(i) for i in bad[0])
+    raise ValueError(
+        f"{name} must be finite; {len(bad)} of {finite.size} values are NaN or infinite, "
+        f"the first at index {first}. Drop those rows, or look for the step that made them."
+    )
 
 
 def several(arrays: Any, name: str) -> list[Any]:
@@ -162,7 +144,7 @@ def several(arrays: Any, name: str) -> list[Any]:
 
 def costs(x: Any, name: str) -> Any:
     """Costs as a float64 array of shape (n, m) or (B, n, m); plus infinity forbids a cell."""
-    x = _array(x, name)
+    x = array(x, name)
     kind = "c" if is_tensor(x) and x.is_complex() else "f" if is_tensor(x) else x.dtype.kind
     if kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers; got dtype {x.dtype}.{_cure(x)}")
@@ -255,49 +237,6 @@ def near_misses(word: str, known: Iterable[str], count: int = 3) -> list[str]:
     return difflib.get_close_matches(word, list(known), n=count, cutoff=0.5)
 
 
-def _array(x: Any, name: str) -> Any:
-    """A strided numpy array or torch tensor, or a TypeError that names the argument."""
-    module = type(x).__module__
-    if isinstance(x, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} must not be a masked array, since a mask would be ignored; "
-            f"drop the masked rows first: {name}[~{name}.mask.any(axis=1)].data."
-        )
-    if module.startswith("scipy.sparse"):
-        raise TypeError(f"{name} must be dense; got {type(x).__name__}. Call {name}.toarray().")
-    if is_tensor(x):
-        return _tensor(x, name)
-    if hasattr(x, "to_numpy"):
-        x = of_table(x, name, _refuse_lost_digits)
-    if isinstance(x, (list, tuple)):
-        x = _of_list(x, name)
-    try:
-        x = np.asarray(x)
-    except ValueError as error:
-        raise ValueError(f"{name} must be a rectangular array; {error}.") from None
-    return x
-
-
-def _labelled_columns(x: np.ndarray, name: str) -> Labels:
-    """A table whose columns hold labels of different kinds: words of all columns are one kind."""
-    columns = []
-    for place, column in enumerate(x.T):
-        if all(isinstance(value, (numbers.Real, np.bool_)) for value in column):
-            columns.append(np.array(column.tolist()))
-        else:
-            columns.append(words_or_numbers(column, f"{name}[:, {place}]"))
-    worded = tuple(column.dtype.kind in "US" for column in columns)
-    found = np.empty(x.shape, np.int64)
-    words = [column for column, is_words in zip(columns, worded, strict=True) if is_words]
-    numbered = labelled(np.stack(words, axis=1), name) if words else Labels(None)
-    if words:
-        found[:, np.array(worded)] = numbered.codes
-    for place, column in enumerate(columns):
-        if not worded[place]:
-            found[:, place] = codes(column, f"{name}[:, {place}]")
-    return Labels(found, numbered.words, worded if words else ())
-
-
 def _of_list(rows: Sequence[Any], name: str) -> Sequence[Any]:
     """The rows of a list, of which none loses a mask, a gradient or its type on the way."""
     types = set(map(type, rows))
@@ -339,7 +278,7 @@ def _real_tensor(x: Any, name: str) -> Any:
     if not (x.is_floating_point() and x.element_size() >= 4):
         x = x.double()
     if not bool(x.isfinite().all()):
-        _refuse_non_finite(x.isfinite().cpu().numpy(), name)
+        refuse_non_finite(x.isfinite().cpu().numpy(), name)
     return x.contiguous()
 
 
@@ -380,29 +319,8 @@ def _same_device(arrays: dict[str, Any]) -> None:
 
 
 def _two_dimensional(x: Any, name: str) -> Any:
-    x = _shape(x, name, (1, 2))
+    x = shaped(x, name, (1, 2))
     return x[:, None] if x.ndim == 1 else x
-
-
-def _shape(x: Any, name: str, dimensions: tuple[int, ...]) -> Any:
-    shape = tuple(x.shape)
-    if len(shape) not in dimensions:
-        cure = f" Flatten the rest first: {name}.reshape({shape[0]}, -1)." if shape else ""
-        raise ValueError(f"{name} must have shape (n,) or (n, d); got {shape}.{cure}")
-    if 0 in shape:
-        raise ValueError(f"{name} must not be empty; got shape {shape}.")
-    return x
-
-
-def _refuse_non_finite(finite: np.ndarray, name: str) -> None:
-    if finite.all():
-        return
-    bad = np.argwhere(~finite)
-    first = tuple(int(i) for i in bad[0])
-    raise ValueError(
-        f"{name} must be finite; {len(bad)} of {finite.size} values are NaN or infinite, "
-        f"the first at index {first}. Drop those rows, or look for the step that made them."
-    )
 
 
 def _cure(x: Any) -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import itertools
-import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from infotheory import checks, ops, registry
+from infotheory import checks, label_checks, ops, registry
 from infotheory.estimate import Estimate
 from infotheory.estimators.discrete import (
     Error,
@@ -33,6 +32,7 @@ from infotheory.estimators.discrete_renyi import (
     renyi_mutual_information_of,
 )
 from infotheory.estimators.discrete_unseen import nsb_error
+from infotheory.vocabularies import Variable, Words, in_columns
 
 __all__ = ["Counts"]
 
@@ -60,48 +60,6 @@ class _Rows(NamedTuple):
     """(m, d) whole numbers; those of words are their numbers in the vocabulary."""
     counts: np.ndarray
     """(m,) how often each row occurs."""
-
-
-class _Words:
-    """The words of a variable, numbered as they came: a word keeps its number for ever.
-
-    So counts that share a vocabulary need no copy of it, whatever is counted in either of them.
-    """
-
-    def __init__(self, words: Iterable[Any] = ()) -> None:
-        self._numbers = {word: number for number, word in enumerate(words)}
-        self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Words, (list(self._numbers),)
-
-    def numbers(self, words: Iterable[Any]) -> np.ndarray:
-        """The number of each word, a new one where it was not known."""
-        known = self._numbers
-        with self._lock:
-            found = [known.setdefault(word, len(known)) for word in words]
-        return np.array(found, np.int64)
-
-    def first(self, count: int) -> list[Any]:
-        """The words with the smallest numbers, in the order of these."""
-        return list(itertools.islice(self._numbers, count))
-
-
-class _Variable(NamedTuple):
-    """What the columns of a variable hold."""
-
-    kinds: tuple[str, ...]
-    """For each column "integers", "strings" or "bytes"."""
-    words: _Words | None
-    """The words of its columns, if there are any."""
-
-    @property
-    def worded(self) -> list[int]:
-        """The columns that hold words."""
-        return [place for place, kind in enumerate(self.kinds) if kind != "integers"]
 
 
 class Counts:
@@ -161,7 +119,7 @@ class Counts:
                 "estimator with all samples instead."
             )
         self._blocks: list[_Rows] = []
-        self._variables: tuple[_Variable, ...] = ()
+        self._variables: tuple[Variable, ...] = ()
 
     @property
     def _entry(self) -> registry.Entry:
@@ -193,10 +151,10 @@ class Counts:
         """
         self._expect(len(arrays))
         names = self._names or tuple(f"variables[{place}]" for place in range(len(arrays)))
-        found = [checks.labelled(x, name) for x, name in zip(arrays, names, strict=True)]
+        found = [label_checks.labelled(x, name) for x, name in zip(arrays, names, strict=True)]
         alike = dict(zip(names, (each.codes for each in found), strict=True))
         checks.same_length(**alike)
-        columns, variables = zip(*map(_counted, found), strict=True)
+        columns, variables = zip(*map(in_columns, found), strict=True)
         rows = np.ascontiguousarray(np.concatenate(columns, axis=1))
         block = copy.copy(self)
         block._variables = variables
@@ -277,7 +235,7 @@ class Counts:
         """Without the words that others have counted since."""
         state = dict(self.__dict__)
         state["_variables"] = tuple(
-            variable._replace(words=variable.words and _Words(variable.words.first(self._used(i))))
+            variable._replace(words=variable.words and Words(variable.words.first(self._used(i))))
             for i, variable in enumerate(self._variables)
         )
         return state
@@ -410,14 +368,3 @@ def _tidy(blocks: list[_Rows]) -> list[_Rows]:
     while len(blocks) > 1 and len(blocks[-2].counts) <= 2 * len(blocks[-1].counts):
         blocks[-2:] = [_joined(blocks[-2:])]
     return blocks
-
-
-def _counted(found: checks.Labels) -> tuple[np.ndarray, _Variable]:
-    """The labels of a variable in columns, and what they are."""
-    codes = found.codes.cpu().numpy() if checks.is_tensor(found.codes) else found.codes
-    codes = codes[:, None] if codes.ndim == 1 else codes
-    if found.words is None:
-        return codes, _Variable(("integers",) * codes.shape[1], None)
-    kind = "strings" if found.words.dtype.kind == "U" else "bytes"
-    kinds = tuple(kind if is_words else "integers" for is_words in found.worded)
-    return codes, _Variable(kinds, _Words(found.words.tolist()))

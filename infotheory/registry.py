@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from infotheory import checks
+from infotheory import checks, label_checks
 from infotheory.estimate import Estimate, aloud
 from infotheory.truth import Truth
 
@@ -161,7 +161,7 @@ class Entry:
         option, value = self.labels[name]
         chosen = options.get(option, self.options[option])
         if isinstance(chosen, type(value)) and chosen == value:
-            return checks.symbols(x, name)
+            return label_checks.symbols(x, name)
         try:
             return _KINDS[kind](x, name)
         except TypeError as error:
@@ -394,5 +394,5 @@ def refuse_unknown(key: str, known: Iterable[str], options: Iterable[str]) -> No
 
 
 _KINDS: Mapping[str, Callable[[Any, str], Any]] = MappingProxyType(
-    {"real": checks.real, "line": checks.line, "codes": checks.codes}
+    {"real": checks.real, "line": checks.line, "codes": label_checks.codes}
 )

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from infotheory import checks, ops
+from infotheory import checks, label_checks, ops
 from infotheory.ops.ranges import scaled, shrink_exponent
 
 __all__ = [
@@ -169,7 +169,7 @@ def aligned_width(x: Any, labels: Any, *, candidates: int = 75) -> float:
     Wickstroem et al., Entropy 25 (2023) 899, doi:10.3390/e25060899; alignment: Cristianini et al.,
     NIPS 14 (2001), ISBN 0-262-04208-8.
     """
-    x, codes = checks.real(x, "x"), checks.codes(labels, "labels")
+    x, codes = checks.real(x, "x"), label_checks.codes(labels, "labels")
     checks.same_length(x=x, labels=codes)
     checks.integer(candidates, "candidates", low=2)
     codes = ops.of(codes).row_codes(codes)

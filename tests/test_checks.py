@@ -12,6 +12,7 @@ import torch
 
 import infotheory as it
 from infotheory import checks
+from infotheory.label_checks import codes
 
 # ---- real ---------------------------------------------------------------------------------
 
@@ -95,45 +96,45 @@ def test_a_negated_or_conjugated_tensor_view():
 
 
 def test_strings_are_numbered_in_order():
-    assert checks.codes(["b", "a", "b", "c"], "y").tolist() == [1, 0, 1, 2]
-    assert checks.codes([["b", "a"], ["c", "a"]], "y").tolist() == [[1, 0], [2, 0]]
+    assert codes(["b", "a", "b", "c"], "y").tolist() == [1, 0, 1, 2]
+    assert codes([["b", "a"], ["c", "a"]], "y").tolist() == [[1, 0], [2, 0]]
     series = pd.Series(["b", "a"], dtype="category")
-    assert checks.codes(series, "y").tolist() == [1, 0]
+    assert codes(series, "y").tolist() == [1, 0]
 
 
 def test_whole_floats_are_labels():
-    y = checks.codes(np.array([2.0, -1.0]), "y")
+    y = codes(np.array([2.0, -1.0]), "y")
     assert y.tolist() == [2, -1]
     assert y.dtype == np.int64
 
 
 def test_large_unsigned_labels_stay_apart():
     big = np.array([2**64 - 1, 2**63, 0], dtype=np.uint64)
-    assert len(set(checks.codes(big, "y").tolist())) == 3
+    assert len(set(codes(big, "y").tolist())) == 3
 
 
 @pytest.mark.parametrize("bad", [1e300, -(2.0**63), 2.0**63 + 4096])
 def test_floats_beyond_the_integers_do_not_merge(bad):
     with pytest.raises(ValueError, match=r"^y must hold labels below 2\*\*63"):
-        checks.codes([bad, 0.0], "y")
-    assert checks.codes([2.0**62, -(2.0**62)], "y").tolist() == [2**62, -(2**62)]
+        codes([bad, 0.0], "y")
+    assert codes([2.0**62, -(2.0**62)], "y").tolist() == [2**62, -(2**62)]
 
 
 def test_fractions_are_shown():
     with pytest.raises(ValueError, match=r"^y must hold discrete labels.*0\.25.*method='binned'"):
-        checks.codes([1.0, 0.25], "y")
+        codes([1.0, 0.25], "y")
     with pytest.raises(ValueError, match=r"^y must hold discrete labels.*0\.5"):
-        checks.codes(torch.tensor([1.0, 0.5]), "y")
+        codes(torch.tensor([1.0, 0.5]), "y")
 
 
 @pytest.mark.filterwarnings("error")
 def test_half_precision_holds_labels():
-    assert checks.codes(np.array([1, 0, 65504], np.float16), "x").tolist() == [1, 0, 65504]
+    assert codes(np.array([1, 0, 65504], np.float16), "x").tolist() == [1, 0, 65504]
 
 
 def test_strings_of_variable_width_are_labels():
     x = np.array(["b", "a", "b"], dtype=np.dtypes.StringDType())
-    assert checks.codes(x, "x").tolist() == [1, 0, 1]
+    assert codes(x, "x").tolist() == [1, 0, 1]
     with pytest.raises(TypeError, match=r"x must hold real numbers.*Strings are labels"):
         checks.real(x, "x")
 
@@ -148,7 +149,7 @@ def test_tables_of_several_kinds_of_numbers_are_numbers():
     assert found.dtype == np.float64
     np.testing.assert_array_equal(found, np.column_stack([x, whole, yes]))
     np.testing.assert_array_equal(
-        checks.codes(table[["whole", "yes"]], "x"), np.column_stack([whole, yes])
+        codes(table[["whole", "yes"]], "x"), np.column_stack([whole, yes])
     )
     table["whole"] += 2**60
     with pytest.raises(ValueError, match="must hold integers below"):
@@ -158,12 +159,16 @@ def test_tables_of_several_kinds_of_numbers_are_numbers():
 def test_tables_of_several_kinds_of_labels_are_labels():
     words, other, whole = ["b", "a", "b"], ["a", "c", "a"], [3, 1, 3]
     table = pd.DataFrame({"words": words, "whole": whole, "other": other})
-    assert checks.codes(table, "x").tolist() == [[1, 3, 0], [0, 1, 2], [1, 3, 0]]
-    assert checks.codes(table.astype("category"), "x").tolist() == [[1, 3, 0], [0, 1, 2], [1, 3, 0]]
-    assert checks.codes(table[["words", "other"]].astype("category"), "x").shape == (3, 2)
+    assert codes(table, "x").tolist() == [[1, 3, 0], [0, 1, 2], [1, 3, 0]]
+    assert codes(table.astype("category"), "x").tolist() == [
+        [1, 3, 0],
+        [0, 1, 2],
+        [1, 3, 0],
+    ]
+    assert codes(table[["words", "other"]].astype("category"), "x").shape == (3, 2)
     assert it.entropy(table, method="plugin").diagnostics["outcomes"] == 2
     with pytest.raises(TypeError, match=r"x\[:, 1\] must hold integers or strings.* float, str"):
-        checks.codes(pd.DataFrame({"a": [1, 2], "b": pd.Series(["x", 0.5])}), "x")
+        codes(pd.DataFrame({"a": [1, 2], "b": pd.Series(["x", 0.5])}), "x")
 
 
 @pytest.mark.parametrize(
@@ -177,7 +182,7 @@ def test_tables_of_several_kinds_of_labels_are_labels():
     ids=["string", "category", "table", "objects"],
 )
 def test_missing_values_are_called_missing(given, said):
-    kinds = [checks.codes] if isinstance(given, np.ndarray) else [checks.codes, checks.real]
+    kinds = [codes] if isinstance(given, np.ndarray) else [codes, checks.real]
     for check in kinds:
         with pytest.raises(TypeError, match=f"^x must not hold missing values; {said}"):
             check(given, "x")
@@ -321,11 +326,11 @@ def test_integers_that_floats_hold_or_no_offset_would_save_are_taken(rng):
 )
 def test_strings_are_not_mixed_with_other_types(labels):
     with pytest.raises(TypeError, match="labels must not mix strings with other types"):
-        checks.codes(labels, "labels")
+        codes(labels, "labels")
 
 
 def test_strings_of_two_classes_are_strings():
-    assert checks.codes(["b", np.str_("a")], "x").tolist() == [1, 0]
+    assert codes(["b", np.str_("a")], "x").tolist() == [1, 0]
 
 
 def test_masks_in_a_list_are_not_ignored():

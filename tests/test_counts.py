@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 import infotheory as it
 from infotheory import registry
-from infotheory.counts import Counts, _Words
+from infotheory.counts import Counts
+from infotheory.vocabularies import Words
 
 KEYS = [entry.key for entry in registry.entries() if set(entry.inputs) <= {"codes", "..."}]
 
@@ -184,7 +185,7 @@ def test_blocks_of_new_words_cost_no_more_than_the_first_ones():
     # each word is looked up once: nothing is numbered anew for a later block
     key, looked_up = "entropy:plugin", 0
 
-    class Watched(_Words):
+    class Watched(Words):
         def numbers(self, words):
             nonlocal looked_up
             words = list(words)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import digamma
 
-from infotheory import checks, ops, truth
+from infotheory import checks, label_checks, ops, truth
 from infotheory.digits import lost_digits
 from infotheory.estimate import Estimate
 from infotheory.estimators.neighbours import (
@@ -214,7 +214,7 @@ def _gao(
 
 def _of_labels(x: Any, y: Any, k: int, scale: str | None, pointwise: bool) -> Estimate:
     """Ross's variant, of the samples whose label another shares."""
-    labels = ops.of(y).row_codes(checks.codes(y, "y"))
+    labels = ops.of(y).row_codes(label_checks.codes(y, "y"))
     shared = np.bincount(labels)[labels] > 1
     if not shared.any():
         raise ValueError(

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from infotheory import checks
+from infotheory import checks, label_checks
 
 __all__ = ["Probe", "own_chance", "place_of", "probes", "quiet_probe"]
 
@@ -126,7 +126,7 @@ class Probe:
         return _numbered(self._y)[:, None].astype(np.float64)
 
     def _codes(self) -> np.ndarray:
-        return checks.codes(_squeezed(self._y), "y")
+        return label_checks.codes(_squeezed(self._y), "y")
 
     def _targets(self) -> np.ndarray:
         return checks.real(_squeezed(self._y), "y")
