@@ -3,42 +3,20 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import itertools
-import math
 import numbers
 import warnings
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from infotheory import checks, kernel_divergences, ops, registry
-from infotheory.digits import lost_digits
 from infotheory.estimate import Estimate, InfotheoryWarning
-from infotheory.estimators import kernel_information, kernels
+from infotheory.kernel_forms import FORMS, Form, Groups, Summed
 from infotheory.widths import refuse_narrow
 
 __all__ = ["KernelSums"]
-
-#: Of variables by their places: each group of them is paired row by row, and sums are wanted
-#: within the groups and between them.
-Groups = tuple[tuple[int, ...], ...]
-
-
-class _Form(NamedTuple):
-    """How an estimate is made of kernel sums."""
-
-    function: Callable[..., Estimate]
-    """The estimator, of all samples at once."""
-    check: Callable[..., dict[str, Any]] | None
-    """The arrays by their names, as it takes them; of a registered estimator its entry knows."""
-    groups: Callable[[int], Groups]
-    """Of so many variables."""
-    finish: Callable[[KernelSums], Estimate]
-    of_x: int | None = None
-    """Where the variables with the first of two widths begin, if those before have the second."""
 
 
 class KernelSums:
@@ -85,14 +63,14 @@ class KernelSums:
     """
 
     def __init__(self, key: str | registry.Measure, **options: Any) -> None:
-        form = _FORMS.get(key) if isinstance(key, str) else None
+        form = FORMS.get(key) if isinstance(key, str) else None
         if form is not None and form.check is not None:
-            registry.refuse_unknown(str(key), _options_of(form.function), options)
+            registry.refuse_unknown(str(key), form.options, options)
             self.measure = registry.Measure(str(key), options)
         else:
             self.measure = registry.measure(key, **options)
-        if self.measure.key not in _FORMS:
-            known = ", ".join(map(repr, _FORMS))
+        if self.measure.key not in FORMS:
+            known = ", ".join(map(repr, FORMS))
             raise ValueError(
                 f"KernelSums must have a measure made of kernel sums alone, one of {known}; got "
                 f"{self.measure.key!r}."
@@ -119,9 +97,7 @@ class KernelSums:
 
         Where samples are not paired, that of the first variable, or of several densities all.
         """
-        lengths = [len(part) for part in self._parts.values()]
-        every = self._form.function is kernel_divergences.generalized_cauchy_schwarz
-        return sum(lengths if every else lengths[:1])
+        return self._form.n_of([len(part) for part in self._parts.values()] or [0])
 
     def partial_fit(self, *arrays: Any, **named: Any) -> KernelSums:
         """Add one block.
@@ -210,7 +186,7 @@ class KernelSums:
         """
         if not self._parts:
             raise ValueError("KernelSums has no samples yet; call partial_fit first.")
-        found = self._form.finish(self)
+        found = self._form.finish(Summed(self._parts, self._sums, self._sigma, self._options))
         if self._form.check is None:
             return self.measure.entry.completed(found, self._options)
         return kernel_divergences.completed(found, self.measure.quantity, self._options)
@@ -219,12 +195,12 @@ class KernelSums:
         return f"<KernelSums for {self.measure}, n={self.n}>"
 
     @property
-    def _form(self) -> _Form:
-        return _FORMS[self.measure.key]
+    def _form(self) -> Form:
+        return FORMS[self.measure.key]
 
     @property
     def _options(self) -> dict[str, Any]:
-        return {**_options_of(self._form.function), **self.measure.options}
+        return {**self._form.options, **self.measure.options}
 
     @property
     def _paired(self) -> bool:
@@ -242,21 +218,18 @@ class KernelSums:
     @property
     def _widths(self) -> tuple[float, ...]:
         """The width of each variable."""
-        sigma, count = self._sigma, len(self._parts)
-        if self._form.of_x is not None:
-            return tuple(sigma[place < self._form.of_x] for place in range(count))
-        return sigma if self._paired else sigma * count
+        return self._form.widths_of(self._sigma, len(self._parts))
 
     @property
     def _groups(self) -> Groups:
         return self._form.groups(len(self._parts))
 
     def _one_sample(self) -> dict[str, Any]:
-        names = _arrays_of(self._form.function).parameters
+        names = self._form.arrays.parameters
         return {name: [[0.0]] * (2 if name == "samples" else 1) for name in names}
 
     def _checked(self, arrays: tuple[Any, ...], named: dict[str, Any]) -> dict[str, Any]:
-        signature = _arrays_of(self._form.function)
+        signature = self._form.arrays
         try:
             given = signature.bind(*arrays, **named).arguments
         except TypeError as error:
@@ -314,114 +287,5 @@ def _on_host(x: Any) -> np.ndarray:
     return np.asarray(x.cpu().numpy() if checks.is_tensor(x) else x, dtype=np.float64)
 
 
-def _arrays_of(function: Callable[..., Estimate]) -> inspect.Signature:
-    """How an estimator takes its arrays: what has no default."""
-    parameters = inspect.signature(function).parameters.values()
-    plain = [each.replace(annotation=each.empty) for each in parameters]
-    return inspect.Signature([each for each in plain if each.default is each.empty])
-
-
-def _options_of(function: Callable[..., Estimate]) -> dict[str, Any]:
-    """Every option with its default; the method is in the key."""
-    parameters = inspect.signature(function).parameters.values()
-    given = {each.name: each.default for each in parameters if each.default is not each.empty}
-    return {name: default for name, default in given.items() if name != "method"}
-
-
 def _widths_in(options: Mapping[str, Any]) -> list[str]:
     return [name for name in options if name.startswith("width")]
-
-
-def _pair(sums: KernelSums) -> kernels.Pair:
-    logs = [math.log(len(part)) for part in sums._parts.values()]
-    xx, yy, xy, yx = (
-        sums._sums[a, b][0] - logs[b] for a, b in ((0, 0), (1, 1), (0, 1), (1, 0))
-    )  # fmt: skip
-    return kernels.Pair(xx, yy, xy, yx, sums._sigma[0], lost_digits(sums._parts))
-
-
-def _dependence(sums: KernelSums) -> kernel_information.Sums:
-    x, y, both = sums._sums[0, 0] - math.log(sums.n)
-    pairs = zip(sums._parts.values(), sums._widths, strict=True)
-    parts = [(part - part.mean(axis=0)) / width for part, width in pairs]
-    said = lost_digits(sums._parts)
-    return kernel_information.Sums(x, y, both, sums._sigma, parts, sums._options["precision"], said)
-
-
-def _conditional(sums: KernelSums) -> Estimate:
-    rows, parts = sums._sums, sums._parts
-    cross = rows[1, 0] if len(parts) == 3 else np.concatenate([rows[0, 1], rows[1, 0]], axis=1)
-    sigma = sums._sigma[0], sums._sigma[1]
-    return kernel_divergences.conditional_cauchy_schwarz_from(
-        rows[0, 0], rows[1, 1], cross, sigma, parts
-    )
-
-
-def _generalized(sums: KernelSums) -> Estimate:
-    logs = [math.log(len(part)) for part in sums._parts.values()]
-    means = {(a, b): rows[0] - logs[b] for (a, b), rows in sums._sums.items()}
-    places = range(len(logs))
-    products = [sum(means[a, b] for b in places if b != a) for a in places]
-    within = [means[a, a] for a in places]
-    return kernel_divergences.generalized_cauchy_schwarz_from(
-        within, products, sums._sigma[0], sums._parts
-    )
-
-
-def _together(count: int) -> Groups:
-    return (tuple(range(count)),)
-
-
-def _each_alone(count: int) -> Groups:
-    return tuple((place,) for place in range(count))
-
-
-def _with_x(count: int) -> Groups:
-    """Of y and y_hat, each with its x; the last one is that of y_hat."""
-    return (2, 0), (count - 1, 1)
-
-
-_FORMS: Mapping[str, _Form] = MappingProxyType(
-    {
-        "divergence:cauchy_schwarz": _Form(
-            kernels.cauchy_schwarz_divergence,
-            None,
-            _each_alone,
-            lambda sums: kernels.cauchy_schwarz_from(_pair(sums), sums._options["convention"]),
-        ),
-        "divergence:mmd": _Form(
-            kernels.mmd_divergence, None, _each_alone, lambda sums: kernels.mmd_from(_pair(sums))
-        ),
-        "mutual_information:cauchy_schwarz": _Form(
-            kernel_information.cauchy_schwarz_mutual_information,
-            None,
-            _together,
-            lambda sums: kernel_information.cauchy_schwarz_from(_dependence(sums)),
-        ),
-        "mutual_information:euclidean": _Form(
-            kernel_information.euclidean_mutual_information,
-            None,
-            _together,
-            lambda sums: kernel_information.euclidean_from(_dependence(sums)),
-        ),
-        "mutual_information:hsic": _Form(
-            kernel_information.hsic_mutual_information,
-            None,
-            _together,
-            lambda sums: kernel_information.hsic_from(_dependence(sums)),
-        ),
-        "conditional_divergence:cauchy_schwarz": _Form(
-            kernel_divergences.conditional_divergence,
-            kernel_divergences.conditional_samples,
-            _with_x,
-            _conditional,
-            of_x=2,
-        ),
-        "generalized_divergence:cauchy_schwarz": _Form(
-            kernel_divergences.generalized_cauchy_schwarz,
-            kernel_divergences.several_samples,
-            _each_alone,
-            _generalized,
-        ),
-    }
-)
