@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping
@@ -61,16 +62,21 @@ class Form(NamedTuple):
     @property
     def arrays(self) -> inspect.Signature:
         """How the estimator takes its arrays: what has no default."""
-        parameters = inspect.signature(self.function).parameters.values()
+        parameters = _parameters(self.function)
         plain = [each.replace(annotation=each.empty) for each in parameters]
         return inspect.Signature([each for each in plain if each.default is each.empty])
 
     @property
     def options(self) -> dict[str, Any]:
         """Every option with its default; the method is in the key."""
-        parameters = inspect.signature(self.function).parameters.values()
+        parameters = _parameters(self.function)
         given = {each.name: each.default for each in parameters if each.default is not each.empty}
         return {name: default for name, default in given.items() if name != "method"}
+
+
+@functools.cache
+def _parameters(function: Callable[..., Estimate]) -> tuple[inspect.Parameter, ...]:
+    return tuple(inspect.signature(function).parameters.values())
 
 
 def _pair(summed: Summed) -> kernels.Pair:
