@@ -36,6 +36,8 @@ _LOOKS = 3
 _CERTAIN = 8.0
 #: Of how many roundings of its largest value the resolution of a column consists.
 _ROUNDINGS = 4.0
+#: Of a difference of squares, the share that is no more than their rounding.
+_ROUNDED = 1e-12
 
 
 class Standard(NamedTuple):
@@ -191,9 +193,11 @@ def _ledoit_wolf(correlation: np.ndarray, parts: Sequence[Any]) -> float:
     """The share at which the expected squared error is least: noise over noise and signal."""
     lengths: Any = sum((part * part).sum(1) for part in parts)
     size = float(np.square(correlation).sum())
-    noise = (float((lengths * lengths).mean()) - size) / len(parts[0])
+    n = len(parts[0])
+    noise = (float((lengths * lengths).mean()) - size) / n
     signal = size - _variables(correlation)
-    return min(1.0, noise / signal) if signal > 0 else 0.0
+    # Where all samples are equally far from their mean there is no noise but that of rounding.
+    return min(1.0, noise / signal) if signal > 0 and noise > _ROUNDED * size / n else 0.0
 
 
 def _oas(correlation: np.ndarray, parts: Sequence[Any]) -> float:

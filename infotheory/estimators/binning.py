@@ -84,8 +84,11 @@ def binned_entropy(
     Notes
     -----
     Bias: that of the plug-in entropy, about -(m - 1) / 2n; with many columns or fine bins every
-    row becomes a symbol of its own and the value is ln n, which is warned of. Rows are hashed
-    and verified, not sorted. Cost: O(n d) for "range" and "fixed"; the others sort the values.
+    row becomes a symbol of its own and the value is ln n, which is warned of. Standard error: delta
+    method for fixed edges. Where they follow the smallest and the largest entry the true spread is
+    larger (normal data: 2 times, Student's with 3 degrees: 5 times); of one column by "quantile" or
+    "unique" there is none. Rows are hashed and verified, not sorted. Cost: O(n d) for "range" and
+    "fixed"; the others sort the values.
 
     References
     ----------
@@ -148,7 +151,8 @@ def binned_mutual_information(
     -----
     Binning loses information, so at large n the value is at most the true one; at small n the
     plug-in bias, about (m_xy - m_x - m_y + 1) / 2n, is upwards and usually larger. Whole numbers
-    that fall into one bin together are warned of, since they are often class labels.
+    that fall into one bin together are warned of, since they are often class labels. Standard
+    error: delta method for fixed edges; see :func:`binned_entropy`.
     Cost: as :func:`binned_entropy`.
 
     References

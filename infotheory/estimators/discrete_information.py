@@ -53,7 +53,6 @@ __all__ = [
     "plugin_conditional_entropy",
     "plugin_conditional_mutual_information",
     "plugin_mutual_information",
-    "plugin_total_correlation",
     "shrinkage_conditional_entropy",
     "shrinkage_conditional_mutual_information",
     "shrinkage_mutual_information",
@@ -63,7 +62,6 @@ __all__ = [
 _CHANNEL = truth.binary_symmetric_channel(0.11)
 _FLIPPED = truth.conditional_entropy_table("a flipped bit", [[0.445, 0.055], [0.055, 0.445]])
 _SUM = truth.exclusive_or(0.11)
-_COPIES = truth.noisy_copies(3, 0.2)
 
 
 def mutual_information_of(
@@ -240,7 +238,8 @@ _DOCUMENTATION = """{what} from {title}.
     Notes
     -----
     Bias: {bias}.
-    {note} Standard error: delta method of the plug-in terms.
+    {note} Standard error: delta method of the plug-in terms, too small for a correction
+    of many rare outcomes.
     Cost: O(n d) time and memory.
 
     References
@@ -363,45 +362,3 @@ chao_shen_conditional_mutual_information = _made(_CONDITIONAL_INFORMATION, "chao
 shrinkage_conditional_mutual_information = _made(_CONDITIONAL_INFORMATION, "shrinkage")
 jackknife_conditional_mutual_information = _made(_CONDITIONAL_INFORMATION, "jackknife")
 nsb_conditional_mutual_information = _made(_CONDITIONAL_INFORMATION, "nsb")
-
-
-@estimator(
-    "total_correlation:plugin",
-    inputs=("codes", "codes", "..."),
-    source="Watanabe (1960), doi:10.1147/rd.41.0066",
-    truth=(_COPIES,),
-)
-def plugin_total_correlation(*variables: Any, pointwise: bool = False) -> Estimate:
-    r"""Total correlation of the observed joint frequencies of two variables or more.
-
-    .. math:: \hat C = \sum_i \hat H(X_i) - \hat H(X_1, X_2, \ldots)
-
-    Parameters
-    ----------
-    variables : integers or strings, each of shape (n,) or (n, d)
-        Paired outcomes; of two dimensions each distinct row is an outcome.
-    pointwise : bool
-        Keep the term of every sample, which average to the value, in the diagnostics.
-
-    Returns
-    -------
-    Estimate
-        In nats. Diagnostics: ``outcomes`` (distinct ones of each variable, and jointly),
-        ``ceiling`` (the sum of the entropies without the largest), ``saturated``;
-        ``pointwise`` if asked for.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument does not hold labels, or their lengths differ.
-
-    Notes
-    -----
-    Bias: about (m_joint - sum of m_i + number of variables - 1) / 2n, upwards. Of two variables
-    it is their mutual information. Standard error: delta method. Cost: O(n d) time and memory.
-
-    References
-    ----------
-    Watanabe, IBM Journal of Research and Development 4 (1960), doi:10.1147/rd.41.0066.
-    """
-    return total_correlation_of(tabulate(*variables), pointwise=pointwise)

@@ -119,7 +119,8 @@ def renyi_mutual_information_of(table: Table, *, order: float = 2.0) -> Estimate
     gain = np.log(table.counts * n / (of_x[x] * of_y[y].astype(float)))
     largest = gain.max()
     power, p = _power(gain - largest, order), table.counts / n
-    total = 1 + _sum(p * power)
+    rest = _sum(p * power)
+    total = 1 + rest
     # The derivative of ln(total) / (order - 1) by p, in p(x, y) itself and in both margins.
     own = power if math.isinf(order) else order / (order - 1) * power
     of_margins = sum(
@@ -127,7 +128,7 @@ def renyi_mutual_information_of(table: Table, *, order: float = 2.0) -> Estimate
         for counts, codes in ((of_x, x), (of_y, y))
     )
     return Estimate(
-        largest + np.log(total) / (order - 1) + 0.0,
+        largest + math.log1p(rest) / (order - 1) + 0.0,
         stderr=_spread(p, (own - of_margins) / total, n),
         n=n,
         diagnostics=diagnostics,
@@ -155,14 +156,15 @@ def renyi_conditional_entropy_of(table: Table, *, order: float = 2.0) -> Estimat
     curve = _curve(order)
     if math.isinf(curve):
         return Estimate(highest + 0.0, n=n, diagnostics=diagnostics)
-    total = 1 + _sum(weights * np.expm1(curve * (entropies - highest)))
+    rest = _sum(weights * np.expm1(curve * (entropies - highest)))
+    total = 1 + rest
     # The derivative of ln(total) / curve by p(x, y) is exp(slope) / (curve total).
     if math.isinf(order):
         slope = np.where(ratio == 0, highest, -np.inf)
     else:
         slope = (order - 1) * (np.log(p) + entropies[y]) + curve * (entropies - highest)[y]
     return Estimate(
-        highest + np.log(total) / curve + 0.0,  # which makes -0 of a constant 0
+        highest + math.log1p(rest) / curve + 0.0,  # which makes -0 of a constant 0
         stderr=_spread(joint / n, np.expm1(slope) / (curve * total), n),
         n=n,
         diagnostics=diagnostics,
@@ -315,7 +317,8 @@ def renyi_conditional_entropy(x: Any, y: Any, *, order: float = 2.0) -> Estimate
     -----
     Bias: O(1/n), downwards. Knowing more never raises it, but with :func:`renyi_entropy` and
     :func:`renyi_mutual_information` it does not add up at orders other than 1. Standard error:
-    delta method; None at order 0. Cost: O(n d + m log m) time and memory for m distinct pairs.
+    delta method, too small at orders below 1 where pairs are rare; None at order 0.
+    Cost: O(n d + m log m) time and memory for m distinct pairs.
 
     References
     ----------

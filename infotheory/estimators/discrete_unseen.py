@@ -316,8 +316,8 @@ def nsb_entropy(x: Any, *, outcomes: int | None = None) -> Estimate:
     -----
     Bias: small for laws whose sorted probabilities fall smoothly, also at n < K if K is given;
     considerable for long tails. The value lies between 0 and ln K. Standard error: the posterior
-    standard deviation. The integral is a trapezoidal rule in ln beta, refined until it stands
-    still. Cost: O(n d) time and memory.
+    standard deviation, too small for long tails unless K is given. The integral is a trapezoidal
+    rule in ln beta, refined until it stands still. Cost: O(n d) time and memory.
 
     References
     ----------

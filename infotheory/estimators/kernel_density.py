@@ -73,8 +73,9 @@ def kde_entropy(x: Any, *, width: str | float = "silverman", pointwise: bool = F
     judged by samples that it was not made of; it grows with d, and warnings say where kernels see
     hardly any neighbour, or all samples alike. With a rule for the width the estimate follows the
     scale of each column. Exact duplicates lower it, and draw "likelihood" to the narrowest width.
-    Standard error: that of a mean of independent terms. Cost: O(n^2 d) time, some fifteen times
-    that for "likelihood"; O(n d) memory.
+    Standard error: that of a mean of independent terms; a half of the true spread or less where
+    heavy tails leave single samples to decide. Cost: O(n^2 d) time, some fifteen times that for
+    "likelihood"; O(n d) memory.
 
     References
     ----------

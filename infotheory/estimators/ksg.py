@@ -125,8 +125,9 @@ def ksg_mutual_information(
     :func:`mixed_mutual_information`. Distances of ranks are whole numbers, many of them equal,
     which makes the first variant too high and the second too low (independent variables at
     n = 500: +.04 and -.06). A constant variable has information 0. Standard error: that of a
-    mean of independent terms. Cost: O(n log n) in few dimensions, O(n^2 d) in many; O(n d)
-    memory.
+    mean of independent terms, which those of neighbours are not: the true spread is 1.1 to 1.8
+    times as large, most for strong dependence in several dimensions.
+    Cost: O(n log n) in few dimensions, O(n^2 d) in many; O(n d) memory.
 
     References
     ----------
@@ -245,8 +246,9 @@ def ksg_conditional_mutual_information(
     Bias: towards zero, and it grows quickly with the dimension of z: with few samples a strong
     conditional dependence can look like none. A constant x or y has information 0; with a
     constant z the value is that of :func:`ksg_mutual_information`. Standard error: that of a
-    mean of independent terms. Cost: O(n log n) in few dimensions, O(n^2 d) in many; O(n d)
-    memory.
+    mean of independent terms, which those of neighbours are not: the true spread is 1.1 to 1.8
+    times as large, most for strong dependence in several dimensions.
+    Cost: O(n log n) in few dimensions, O(n^2 d) in many; O(n d) memory.
 
     References
     ----------

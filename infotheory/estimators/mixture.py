@@ -13,9 +13,10 @@ from infotheory.estimate import AT_CEILING, Estimate
 from infotheory.registry import estimator
 
 __all__ = [
+    "about_label",
+    "doubles",
     "mixture_entropy",
     "mixture_mutual_information",
-    "sample_propagation_mutual_information",
 ]
 
 NOISES = ("fixed", "max", "max_squared")
@@ -83,7 +84,10 @@ def mixture_entropy(
     -----
     lower <= mixture <= upper holds for the mixture around *these* samples; as an estimate of the
     population's entropy each is biased down by at most what n samples can show (ln n plus the
-    entropy of the noise). Cost: O(n^2 d) time, O(n) memory; each pair once, both bounds at once.
+    entropy of the noise). Standard error: that of a mean of independent terms. Samples within the
+    noise of each other share theirs, so the true spread is up to 1.6 times as large; and noise that
+    follows max|x| has a spread of its own, which can be far larger and is not in it.
+    Cost: O(n^2 d) time, O(n) memory; each pair once, both bounds at once.
 
     References
     ----------
@@ -167,6 +171,7 @@ def mixture_mutual_information(
     neither an upper nor a lower bound. Both terms are capped by ln n: when the first is within
     2 % of that cap, noise_variance is too small for the samples, and a warning says so.
     Bias: of either sign where samples overlap within the noise; else as the plug-in form's.
+    Standard error: as for :func:`mixture_entropy`.
     Cost: O(n^2 d) time, O(n) memory.
 
     References
@@ -176,109 +181,11 @@ def mixture_mutual_information(
     """
     pointwise = checks.flag(pointwise, "pointwise")
     x, variance, exponent = _with_noise(x, noise_variance, noise)
-    found = _about_label(x, y, variance, bound, draws, rng, pointwise)
+    found = about_label(x, y, variance, bound, draws, rng, pointwise)
     return replace(found, params={"variance": _in_units_of_x(variance, exponent)})
 
 
-def _noisy_layer(signal_to_noise: float) -> truth.Truth:
-    """A layer of one normal unit with noise of variance 1, told by the row it was computed from."""
-    channel = truth.gaussian_channel(signal_to_noise)
-    return replace(
-        channel,
-        name=f"one noisy linear unit, ratio {signal_to_noise}",
-        sample=lambda n, rng: (channel.sample(n, rng)[0], np.arange(n)),
-        options={"noise_variance": 1.0},
-    )
-
-
-@estimator(
-    "mutual_information:sample_propagation",
-    inputs=("real", "codes"),
-    estimand="information with noise",
-    source="Goldfeld et al. (2019), arXiv:1810.05728",
-    truth=(_noisy_layer(10.0), truth.separated_classes(4)),
-)
-def sample_propagation_mutual_information(
-    x: Any,
-    y: Any,
-    *,
-    noise_variance: float = 1e-2,
-    draws: int = 1,
-    rng: int | np.random.Generator = 0,
-) -> Estimate:
-    r"""Information of a noisy layer about the input of the network, by propagated samples.
-
-    .. math:: \hat I = \hat h(S + Z) - \sum_y \frac{n_y}{n} \hat h(S + Z \mid Y = y),
-        \quad Z \sim N(0, \beta^2)
-
-    where each entropy is that of the mixture of normals around the rows, by Monte Carlo.
-
-    Parameters
-    ----------
-    x : real array, shape (n,) or (n, d)
-        S, the activations of the layer *before* its own noise is added, one row for each
-        propagated sample.
-    y : integers or strings, shape (n,) or (n, d)
-        From which input of the network each row was propagated.
-    noise_variance : float
-        The variance beta^2 of the noise that the layer really has, in training and in use. The
-        default, a deviation of 0.1, is only an example.
-    draws : int
-        Monte Carlo draws per row.
-    rng : int or Generator
-        Chance of the draws.
-
-    Returns
-    -------
-    Estimate
-        In nats. Diagnostics: ``ceiling``, ``saturated``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For a noise_variance that is not positive, draws below 1, and unequal lengths.
-
-    Notes
-    -----
-    Not a measurement noise as in :func:`mixture_mutual_information`: the network computes with
-    it, and its information is finite and well defined. Noise in layers below makes the activations
-    of one input random; pass each input several times then, through new noise in each::
-
-        many = inputs.repeat_interleave(20, dim=0)
-        below = first(many) + beta * torch.randn(len(many), 12)
-        it.mutual_information(
-            second(below), torch.arange(len(inputs)).repeat_interleave(20),
-            method="sample_propagation", noise_variance=beta**2,
-        )
-
-    Where everything below is deterministic one pass is enough: with all y different the second
-    entropy is that of the noise, d/2 ln(2 pi e beta^2), exactly. Bias: the mixture stands for
-    all inputs, exactly if they are all there; else both entropies are low, by an amount that grows
-    fast with d. Standard error: that of a mean over independent rows, too small where several
-    share an input. Cost: O(n^2 d) time for each draw, O(n d) memory.
-
-    References
-    ----------
-    Goldfeld et al., ICML (2019), arXiv:1810.05728, section 4;
-    Goldfeld et al., IEEE Trans. Inf. Theory 66 (2020) 4368, doi:10.1109/TIT.2020.2975480.
-    """
-    variance = checks.number(noise_variance, "noise_variance", above=0.0)
-    # Chance goes to rows in sorted order, equal ones by their label, so that the order in which
-    # they come does not matter.
-    labels = np.asarray(y.cpu() if checks.is_tensor(y) else y).reshape(len(x), -1)
-    order = np.lexsort((*labels.T[::-1], *_doubles(x).T[::-1]))
-    found = _about_label(x[order], y[order], variance, None, draws, rng, False)
-    kept = {name: found.diagnostics[name] for name in found.diagnostics if name != "bound"}
-    if found.diagnostics["saturated"]:
-        kept["warnings"] = (
-            f"the noise tells all {found.n} rows apart (the information about the row is at its "
-            f"ceiling ln n), so the value says more about n than about the layer; propagate more "
-            f"samples.",
-        )
-    return replace(found, params={}, diagnostics=kept)
-
-
-def _about_label(
+def about_label(
     x: Any,
     y: Any,
     variance: float,
@@ -378,7 +285,7 @@ def _monte_carlo(
     exact where components are far apart, and never exceeds ln n.
     """
     engine = ops.of(x)
-    samples = _doubles(x)
+    samples = doubles(x)
     total, within = np.zeros((2, len(samples)))
     for _ in range(draws):
         noise = math.sqrt(variance) * rng.standard_normal(samples.shape)
@@ -393,7 +300,8 @@ def _monte_carlo(
     return total / draws, None if classes is None else within / draws
 
 
-def _doubles(x: Any) -> np.ndarray:
+def doubles(x: Any) -> np.ndarray:
+    """Samples as an array of float64 on the CPU."""
     return np.asarray(x.cpu() if checks.is_tensor(x) else x, dtype=np.float64)
 
 

@@ -103,7 +103,9 @@ def knn_entropy(
     Bias: small for smooth densities in few dimensions; upwards where the density has edges, and
     growing with d. Samples with k duplicates have distance 0, which makes the value minus
     infinity: the variable then has an atom, and no density. Standard error: that of a mean of
-    independent terms. Cost: O(n log n) in few dimensions, O(n^2 d) in many; O(n d) memory.
+    independent terms, which those of neighbours are not: the true spread is up to a fourth larger
+    in one dimension, and up to 1.6 times as large in five normal or uniform ones.
+    Cost: O(n log n) in few dimensions, O(n^2 d) in many; O(n d) memory.
 
     References
     ----------

@@ -191,3 +191,15 @@ def test_nothing_is_no_negative_zero(rng, order):
         it.entropy(still, method="renyi", order=order),
     ):
         assert str(found.value) == "0.0"
+
+
+@pytest.mark.parametrize("away", [1e-9, 1e-12, 1e-15])
+@pytest.mark.parametrize("quantity", ["mutual_information", "conditional_entropy"])
+def test_orders_within_rounding_of_one_keep_their_digits(quantity, away):
+    x = np.arange(60) % 5
+    y = np.arange(60) // 7 % 4
+    shannon = renyi(quantity, x, y, order=1)
+    for order in (1 - away, 1 + away):
+        near = renyi(quantity, x, y, order=order)
+        assert near.value == pytest.approx(shannon.value, rel=10 * away + 1e-14)
+        assert near.stderr == pytest.approx(shannon.stderr, rel=1e-7)

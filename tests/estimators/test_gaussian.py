@@ -494,3 +494,16 @@ def test_degenerate_total_correlations(engine, rng):
     assert total(np.ones(100), np.zeros(100), np.ones((100, 2))) == 0.0
     with pytest.warns(it.InfotheoryWarning, match="columns of one variable determine one of"):
         assert total(x, y, y[:, 0] + x[:, 1]) == math.inf
+
+
+def test_ledoit_wolf_of_samples_all_equally_far_takes_rounding_for_no_noise(rng):
+    signs = np.repeat([1.0, -1.0], 10)
+    with pytest.warns(it.InfotheoryWarning, match="it is infinite"):
+        found = it.gaussian_mutual_information(signs, signs, shrinkage="ledoit_wolf")
+    assert found.value == math.inf
+    assert found.diagnostics["shrinkage"] == 0
+    for _ in range(20):
+        x, y, z = rng.normal(size=(2, 1)), rng.normal(size=(2, 1)), rng.normal(size=(2, 2))
+        with pytest.warns(it.InfotheoryWarning, match="it explains anything"):
+            found = it.gaussian_conditional_mutual_information(x, y, z, shrinkage="ledoit_wolf")
+        assert found.diagnostics["shrinkage"] == 0

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
-from infotheory.ops.kernels.lanes import GROUP, group_box, offer_to_group
+from infotheory.ops.kernels.groups import GROUP, group_box, offer_to_group
 
 # Samples offered between two looks at what is still within reach.
 STEP = 4
