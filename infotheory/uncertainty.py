@@ -19,6 +19,10 @@ from infotheory.widths import pooled
 
 __all__ = ["Interval", "PermutationTest", "confidence_interval", "permutation_test", "repeated"]
 
+#: Values that differ by this share of the largest are equal but for rounding; and information that
+#: differs by so much, since it is a sum of larger terms.
+_SAME, _SAME_INFORMATION = 1e-9, 1e-12
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -151,7 +155,8 @@ def permutation_test(
 
     .. math:: p = \frac{b + 1}{B + 1}
 
-    where b of B random pairings of the same x and y reach the estimate of the true pairing. For
+    where b of B random pairings of the same x and y reach the estimate of the true pairing, or
+    miss it by rounding alone (a share of 1e-9). For
     samples that are not paired, as a divergence takes them, b of B random divisions of all
     samples together into two of the same sizes.
 
@@ -206,8 +211,19 @@ def permutation_test(
         orders = [each.permutation(len(together)) for each in chances]
         one = functools.partial(_of_division, chosen, together, len(x))
         null = np.array(repeated(one, orders, n_jobs))
-    reached = int((null >= estimate.value).sum())
+    reached = int((null >= estimate.value - _rounding(estimate, null)).sum())
     return PermutationTest(estimate, null, (reached + 1) / (permutations + 1))
+
+
+def _rounding(estimate: Estimate, null: np.ndarray) -> float:
+    """By how much values that are equal but for rounding may differ.
+
+    Of labels or other tied data many pairings are the same one in another order. Those that the
+    last digits put below the estimate are as extreme as it, and have to count.
+    """
+    sizes = np.abs([estimate.value, *null])
+    largest = float(sizes[np.isfinite(sizes)].max(initial=0.0))
+    return _SAME * largest + (_SAME_INFORMATION if estimate.unit in ("nats", "bits") else 0.0)
 
 
 def _of_pairings(

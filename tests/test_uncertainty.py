@@ -195,3 +195,18 @@ def test_what_is_repeated_can_be_sent_to_any_process(key, monkeypatch):
     monkeypatch.setattr(uncertainty, "repeated", sent)
     monkeypatch.setattr(pairs, "repeated", sent)
     assert ask() == expected
+
+
+@pytest.mark.parametrize("method", ["gaussian", "kde", "ksg", "cauchy_schwarz"])
+def test_pairings_equal_but_for_rounding_are_as_extreme_as_the_estimate(method):
+    # two columns of two values: the number of ones in common is all there is to an estimate
+    x, y = np.repeat([0, 1], 7), np.array([0, 1, 0, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", it.InfotheoryWarning)
+        for _ in range(4):
+            found = it.permutation_test(
+                f"mutual_information:{method}", x, y, permutations=199, n_jobs=1
+            )
+            reached = int((found.null > found.estimate.value - 1e-10).sum())
+            assert found.p == (1 + reached) / 200
+            x, y = np.roll(x, 3), np.roll(y, 5)

@@ -150,8 +150,8 @@ def renyi_conditional_entropy_of(table: Table, *, order: float = 2.0) -> Estimat
     p, weights = joint / of_y[y], of_y / n
     largest = np.maximum.reduceat(p, starts)
     ratio = np.log(p / largest[y])
-    rest = np.add.reduceat(p * _power(ratio, order), starts)
-    entropies = -np.log(largest) - np.log1p(rest) / (order - 1)
+    others = np.add.reduceat(p * _power(ratio, order), starts)
+    entropies = -np.log(largest) - np.log1p(others) / (order - 1)
     highest = entropies.max()
     curve = _curve(order)
     if math.isinf(curve):

@@ -235,6 +235,11 @@ def _with_noise(x: Any, noise_variance: float, noise: str) -> tuple[Any, float, 
         return x, variance, 0
     largest = max(map(abs, ops.of(x).value_range(x)))
     if noise == "max":
+        if largest > 0 and not 0 < variance * largest < math.inf:
+            raise ValueError(
+                f"noise_variance times max|x| must be a number for noise='max'; got "
+                f"{variance:g} times {largest:g}. Rescale x, or use noise='max_squared'."
+            )
         return x, variance * largest, 0
     fraction, exponent = math.frexp(largest)
     if abs(exponent) < _SQUARES:

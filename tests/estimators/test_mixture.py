@@ -443,3 +443,10 @@ def test_noise_that_follows_the_square_knows_no_scale(engine, rng, bound, scale)
 def test_a_silent_layer_has_no_noise_of_its_own(noise):
     with pytest.warns(it.InfotheoryWarning, match=f"x is 0 everywhere, so noise='{noise}'"):
         assert it.entropy(np.zeros((30, 2)), method="mixture", noise=noise).value == -math.inf
+
+
+def test_noise_that_follows_the_largest_value_out_of_the_numbers_is_an_error(rng):
+    x = rng.normal(size=(30, 2))
+    for scale, variance in ((1e-200, 1e-200), (1e300, 1e200)):
+        with pytest.raises(ValueError, match=r"noise_variance times max\|x\| must be a number"):
+            it.mixture_entropy(x * scale, noise="max", noise_variance=variance)
