@@ -8,11 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from infotheory.solvers.recurrence import Measures, Product, Recurrence, measured
+
 __all__ = ["SpectralEstimate", "spectral_estimate"]
 
 #: Probes that are multiplied together at first, and at most.
 GROUP, LARGEST_GROUP = 8, 32
-#: Fewer probes than this know their own spread too badly to be enough by it alone.
+#: Fewer probes than this may see few large eigenvalues too badly to be enough by their word alone.
 _SURE = 16
 #: Probes at most, and steps of each at most.
 PROBES = 256
@@ -28,17 +30,11 @@ _AGREED = 0.1
 DIRECTIONS = 48
 _MANY = 16
 _CONVERGED = 16
-#: A residual below this is rounding: the probe has seen all that it can.
-_EXHAUSTED = 1e-12
-#: How far below 0 rounding of products may put an eigenvalue that is 0.
-_ROUNDED = 1e-9
 #: Deviations below this share of the mean are not measured in units of their own.
 _NARROW = 1e-6
 #: Vectors that are shorter than this, less what lies along others, may be rounding.
 _DEPENDENT = 1e-3
 
-Block = np.ndarray
-Product = Callable[[Block], Block]
 Functions = Callable[[np.ndarray], np.ndarray]
 Combine = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
@@ -48,30 +44,15 @@ class SpectralEstimate(NamedTuple):
 
     value: float
     error: float
-    """One standard error over probes and, added in squares, what the quadrature leaves open after
-    its steps, what residuals of the directions do, and what rounding of the products can do."""
+    """A bound of the standard error over probes and, added in squares, what the quadrature leaves
+    open after its steps, what residuals of the directions do, and what rounding of the products
+    can do."""
     probes: int
     steps: int
     directions: int
     """How many directions were taken out of the probes, the leading one not counted."""
     converged: bool
     """Whether the error is within the tolerance."""
-
-
-class _Measures(NamedTuple):
-    """Nodes and weights of a quadrature for each vector: the spectrum as that vector sees it."""
-
-    nodes: np.ndarray
-    """(b, m)"""
-    weights: np.ndarray
-    """(b, m) summing to the squared length of each vector."""
-    signs: np.ndarray
-    """(b, m) 1 at the nodes of Gauss' rule, -1 at those of Radau's: the rules err on either side
-    where derivatives keep their signs, as those of powers do, and x ln x."""
-
-    def sums(self, values: np.ndarray) -> np.ndarray:
-        """(b, functions) from values at the nodes, (functions, b, m)."""
-        return (values * self.weights).sum(axis=2).T
 
 
 def spectral_estimate(
@@ -146,7 +127,7 @@ def spectral_estimate(
     n = len(leading)
     exact = np.array([n, *moments], dtype=float) - 1.0
     known = _Known(functions, combine, exact, functions(np.ones(1))[:, 0])
-    pilot = _Recurrence(product, _signs(group, leading[None], rng), leading)
+    pilot = Recurrence(product, _signs(group, leading[None], rng), leading)
     _until_steady(pilot, known, tol)
     steps, measures, outside, bias = pilot.steps, pilot.measures(), leading[None], 0.0
     sought = n <= 4 * DIRECTIONS
@@ -166,10 +147,10 @@ def spectral_estimate(
                 known, bias = known.without(pairs), float(doubts.sum())
                 outside = np.concatenate([outside, pairs.vectors])
                 first = _signs(max(group, _SURE), outside, rng)
-                measures = _measured(product, first, leading, steps)
+                measures = measured(product, first, leading, steps)
                 continue
-        more = _measured(product, _signs(count, outside, rng), leading, steps)
-        measures = _Measures(*map(np.concatenate, zip(measures, more, strict=True)))
+        more = measured(product, _signs(count, outside, rng), leading, steps)
+        measures = Measures(*map(np.concatenate, zip(measures, more, strict=True)))
     error = math.hypot(error, rest)
     return SpectralEstimate(value, error, probes, steps, len(outside) - 1, error <= tol)
 
@@ -208,22 +189,23 @@ class _Known(NamedTuple):
         fixed = self.fixed + self.functions(pairs.values).sum(axis=1)
         return self._replace(moments=self.moments - sums, fixed=fixed)
 
-    def estimate(self, probes: _Measures) -> tuple[float, float]:
-        """The value, and its standard error over the probes."""
+    def estimate(self, probes: Measures) -> tuple[float, float]:
+        """The value, and a bound of its standard error over the probes."""
         exactly, rest = self._fitted(probes)
-        seen = probes.sums(rest)
-        value, slope = self.combine(self.fixed + exactly + seen.mean(axis=0))
+        value, slope = self.combine(self.fixed + exactly + probes.sums(rest).mean(axis=0))
         if not math.isfinite(value):
             return math.nan, math.inf
-        # Few probes know their own spread badly: the deviation of Student's distribution.
-        freedom = len(seen) - 1
-        error = float((seen * slope).sum(axis=1).std(ddof=1)) / math.sqrt(len(seen))
-        return float(value), error * math.sqrt(freedom / (freedom - 2))
+        # Signs z give z' B z a variance of twice the squares of B off its diagonal: at most twice
+        # the sum of g^2 over the spectrum, which all probes together know well. How few of them
+        # differ they know badly, and to stop when they happen to differ little is to stop early.
+        g = (slope[:, None, None] * rest).sum(axis=0)
+        variance = 2 * float((np.square(g) * probes.weights).sum()) / len(g)
+        return float(value), math.sqrt(variance / len(g))
 
-    def _fitted(self, probes: _Measures) -> tuple[np.ndarray, np.ndarray]:
+    def _fitted(self, probes: Measures) -> tuple[np.ndarray, np.ndarray]:
         """Of each function the sum of its closest parabola, and at the nodes what is left of it."""
-        # The variance of signs z for g(A) is at most twice the sum of g^2 over the spectrum, which
-        # the probes see as well: least squares in their measure, not between a few sums.
+        # What is left over is the error (see `estimate`): least squares in the measure of all
+        # probes, not between their few sums.
         nodes, weights, _ = probes
         values = self.functions(nodes)
         total = weights.sum()
@@ -245,11 +227,11 @@ class _Known(NamedTuple):
         rest = values - (powers[:, None] * fit[:, :, None, None]).sum(axis=0)
         return (fit.T * about).sum(axis=1), rest
 
-    def _slope(self, probes: _Measures) -> np.ndarray:
+    def _slope(self, probes: Measures) -> np.ndarray:
         exactly, rest = self._fitted(probes)
         return self.combine(self.fixed + exactly + probes.sums(rest).mean(axis=0))[1]
 
-    def converged(self, probes: _Measures, pairs: _Pairs, tol: float) -> tuple[_Pairs, np.ndarray]:
+    def converged(self, probes: Measures, pairs: _Pairs, tol: float) -> tuple[_Pairs, np.ndarray]:
         """The pairs that may be taken for eigenpairs, and how far each may then bias the value."""
         # The measure that a direction sees has this mean and this deviation.
         curves = np.abs(self._curves(pairs.values, pairs.residuals))
@@ -257,12 +239,12 @@ class _Known(NamedTuple):
         kept = (2 * pairs.residuals < pairs.values) & (doubts <= 0.1 * tol / DIRECTIONS)
         return _Pairs(*(part[kept] for part in pairs)), doubts[kept]
 
-    def apart(self, probes: _Measures) -> float:
+    def apart(self, probes: Measures) -> float:
         """Half of how far the value by Gauss' rule and that by Radau's are apart."""
         values = self.functions(probes.nodes) * probes.signs
         return float(abs((self._slope(probes) * probes.sums(values).mean(axis=0)).sum()))
 
-    def moved(self, probes: _Measures, distance: float) -> float:
+    def moved(self, probes: Measures, distance: float) -> float:
         """How far the value may be off if eigenvalues are moved by so much, up or down."""
         if distance == 0:
             return 0.0
@@ -274,70 +256,7 @@ class _Known(NamedTuple):
         return f(values + distance) + f(values - distance) - 2 * f(values)
 
 
-class _Recurrence:
-    """The Lanczos recurrence of several vectors side by side, each with a basis of its own."""
-
-    def __init__(self, product: Product, starts: np.ndarray, leading: np.ndarray) -> None:
-        self.product = product
-        self.squares = np.einsum("bn,bn->b", starts, starts)
-        # The leading eigenvector comes first, so that rounding does not bring it back.
-        first = starts / np.sqrt(np.where(self.squares > 0, self.squares, 1.0))[:, None]
-        self.vectors = [np.broadcast_to(leading, starts.shape), first]
-        self.diagonal: list[np.ndarray] = []
-        self.beside: list[np.ndarray] = []
-
-    @property
-    def steps(self) -> int:
-        return len(self.diagonal)
-
-    def step(self) -> None:
-        """One more product, orthogonal to all vectors before."""
-        new = self.product(self.vectors[-1].T).T
-        self.diagonal.append(np.einsum("bn,bn->b", new, self.vectors[-1]))
-        for vector in (*reversed(self.vectors), self.vectors[-1]):
-            new = new - np.einsum("bn,bn->b", new, vector)[:, None] * vector
-        length = np.sqrt(np.einsum("bn,bn->b", new, new))
-        alive = length > _EXHAUSTED
-        self.beside.append(np.where(alive, length, 0.0))
-        self.vectors.append(new * np.where(alive, 1 / np.where(alive, length, 1.0), 0.0)[:, None])
-
-    def decomposed(self) -> tuple[np.ndarray, np.ndarray]:
-        """Eigenvalues (b, m) and eigenvectors (b, m, m) of the tridiagonal matrices."""
-        return np.linalg.eigh(self._matrices())
-
-    def _matrices(self) -> np.ndarray:
-        matrices = np.zeros((len(self.squares), self.steps, self.steps))
-        for k, entries in enumerate(self.diagonal):
-            matrices[:, k, k] = entries
-        for k, entries in enumerate(self.beside[:-1]):
-            matrices[:, k, k + 1] = matrices[:, k + 1, k] = entries
-        return matrices
-
-    def gauss(self) -> _Measures:
-        """Gauss' rule alone."""
-        nodes, vectors = self.decomposed()
-        weights = np.square(vectors[:, 0]) * self.squares[:, None]
-        return _Measures(nodes, weights, np.ones_like(weights))
-
-    def measures(self) -> _Measures:
-        """The mean of Gauss' rule and of Radau's, which has one more node, at 0."""
-        nodes, vectors = self.decomposed()
-        beside = self.beside[-1]
-        # What rounding puts below 0 the fixed node must be below; no entry is above all nodes.
-        fixed = np.minimum(nodes[:, 0], 0.0) - _ROUNDED
-        last = np.square(vectors[:, -1] * beside[:, None]) / (nodes - fixed[:, None])
-        matrices = np.zeros((len(nodes), self.steps + 1, self.steps + 1))
-        matrices[:, :-1, :-1] = self._matrices()
-        matrices[:, -1, -1] = np.minimum(fixed + last.sum(axis=1), 1.0)
-        matrices[:, -1, -2] = matrices[:, -2, -1] = beside
-        others, turned = np.linalg.eigh(matrices)
-        weights = np.concatenate([np.square(vectors[:, 0]), np.square(turned[:, 0])], axis=1)
-        signs = np.concatenate([np.ones_like(nodes), -np.ones_like(others)], axis=1)
-        weights *= self.squares[:, None] / 2
-        return _Measures(np.concatenate([nodes, others], axis=1), weights, signs)
-
-
-def _until_steady(recurrence: _Recurrence, known: _Known, tol: float) -> None:
+def _until_steady(recurrence: Recurrence, known: _Known, tol: float) -> None:
     """Steps until the last two have changed little, and until two rules agree."""
     most = recurrence.vectors[0].shape[1]
     values: dict[int, float] = {}
@@ -355,15 +274,7 @@ def _until_steady(recurrence: _Recurrence, known: _Known, tol: float) -> None:
             break
 
 
-def _measured(product: Product, vectors: np.ndarray, leading: np.ndarray, steps: int) -> _Measures:
-    """The measures of vectors after some steps."""
-    recurrence = _Recurrence(product, vectors, leading)
-    for _ in range(steps):
-        recurrence.step()
-    return recurrence.measures()
-
-
-def _pairs(product: Product, pilot: _Recurrence) -> _Pairs:
+def _pairs(product: Product, pilot: Recurrence) -> _Pairs:
     """The largest eigenpairs in what the first probes have spanned, converged or not."""
     while pilot.steps < _CONVERGED:
         pilot.step()
@@ -376,7 +287,7 @@ def _pairs(product: Product, pilot: _Recurrence) -> _Pairs:
     return _Pairs(values, np.sqrt(np.einsum("kn,kn->k", left, left)), vectors)
 
 
-def _spanned(pilot: _Recurrence) -> np.ndarray:
+def _spanned(pilot: Recurrence) -> np.ndarray:
     """Orthonormal rows that span what each probe sees as the largest eigenvectors."""
     _, combinations = pilot.decomposed()
     basis = np.stack([vector[:GROUP] for vector in pilot.vectors[1 : pilot.steps + 1]])

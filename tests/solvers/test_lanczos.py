@@ -10,6 +10,7 @@ import pytest
 from infotheory import ops
 from infotheory.solvers import lanczos
 from infotheory.solvers.lanczos import spectral_estimate
+from infotheory.solvers.recurrence import Recurrence
 
 
 def entropy_sums(eigenvalues):
@@ -76,6 +77,20 @@ def test_the_error_is_the_one_reported(shape, tol, rng):
     found = [estimated(matrix, leading, seed, tol) for seed in range(12)]
     assert all(each.error <= tol for each in found)
     assert_honest(found, eigenvalues)
+
+
+def test_the_error_is_no_matter_of_luck(rng):
+    """Eight probes that happen to agree would report a small part of it."""
+    eigenvalues = SPECTRA["flat"](300)
+    matrix, leading = matrix_with(eigenvalues, rng)
+    exact, _ = entropy_of(entropy_sums(eigenvalues).sum(axis=1))
+    found = [estimated(matrix, leading, seed, 0.1) for seed in range(60)]
+    errors = np.array([each.error for each in found])
+    assert all(each.probes == 8 for each in found)
+    assert errors.max() < 1.5 * errors.min()
+    z = np.array([each.value - exact for each in found]) / errors
+    assert np.abs(z).max() < 4
+    assert 0.7 < math.sqrt(np.square(z).mean()) < 1.3
 
 
 def test_polynomials_of_second_degree_need_no_probe(rng):
@@ -213,7 +228,7 @@ def test_the_two_rules_lie_on_either_side(rng):
     eigenvalues = np.append(1.0, np.geomspace(0.5, 1e-8, 199))
     matrix, leading = matrix_with(eigenvalues, rng)
     starts = lanczos._signs(8, leading[None], rng)
-    recurrence = lanczos._Recurrence(lambda block: matrix @ block, starts, leading)
+    recurrence = Recurrence(lambda block: matrix @ block, starts, leading)
     values, vectors = np.linalg.eigh(matrix)
     exact = np.square(starts @ vectors[:, :-1]) @ np.sqrt(np.maximum(values[:-1], 0.0))
     for _ in range(6):
