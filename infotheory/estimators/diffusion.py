@@ -207,6 +207,11 @@ class Rule(NamedTuple):
         functions, combine = spectral_sums(self.t, self.order)
         found, path = walk_entropy(x, self.alpha, functions, combine, tol=self.tol, rng=rng)
         ceiling = math.log(len(x))
+        if found.error > ceiling and not found.converged:
+            raise ArithmeticError(
+                f"the error of the solver must be below ln n = {ceiling:g}; got {found.error:.2g} "
+                f"nats, from rounding. Use solver='exact', or a smaller width."
+            )
         if found.value > ceiling + 6 * found.error + _ROUNDING * ceiling:
             raise ArithmeticError(f"an entropy of {found.value:g} is above ln n = {ceiling:g}.")
         return found.value, {

@@ -67,6 +67,7 @@ def spectral_estimate(
     group: int = GROUP,
     most: int = PROBES,
     rounding: float = 0.0,
+    unsure: tuple[float, float] = (0.0, 0.0),
 ) -> SpectralEstimate:
     r"""A function of sums over the spectrum, by stochastic Lanczos quadrature.
 
@@ -104,6 +105,8 @@ def spectral_estimate(
         Probes at most.
     rounding : float
         How far rounding of the products moves eigenvalues, as a root mean square.
+    unsure : tuple of float
+        How far rounding may have moved each of the moments.
 
     Returns
     -------
@@ -134,7 +137,8 @@ def spectral_estimate(
     while True:
         probes = len(measures.nodes)
         value, error = known.estimate(measures)
-        rest = math.hypot(known.apart(measures), bias, known.moved(measures, rounding))
+        moved = known.moved(measures, rounding), known.doubt(measures, unsure)
+        rest = math.hypot(known.apart(measures), bias, *moved)
         enough = math.hypot(error, rest) <= tol and (probes >= _SURE or error <= tol / 4)
         # What is left to the rest no more probes can mend.
         if enough or error <= rest / 4 or probes >= most:
@@ -226,6 +230,17 @@ class _Known(NamedTuple):
         ]
         rest = values - (powers[:, None] * fit[:, :, None, None]).sum(axis=0)
         return (fit.T * about).sum(axis=1), rest
+
+    def doubt(self, probes: Measures, unsure: tuple[float, float]) -> float:
+        """How far the value may be off if the moments are, by so much each."""
+        # Where all eigenvalues but the first nearly vanish, they leave rounding of the moments.
+        exactly, slope = self._fitted(probes)[0], self._slope(probes)
+        moves = [
+            self._replace(moments=self.moments + np.eye(3)[1 + place] * doubt)._fitted(probes)[0]
+            for place, doubt in enumerate(unsure)
+            if doubt
+        ]
+        return math.hypot(*((move - exactly) @ slope for move in moves))
 
     def _slope(self, probes: Measures) -> np.ndarray:
         exactly, rest = self._fitted(probes)

@@ -116,6 +116,8 @@ def walk_entropy(
         rng=rng,
         group=GROUP if kernels.matrix is not None else _TOGETHER,
         rounding=_rounding(kernels, scales, moments[1]),
+        # Kernels near 1 are all rounded alike: a degree is off by as much as each of them.
+        unsure=(_UNIT * moments[0], 2 * _UNIT * moments[1]),
     )
     return found, kernels.path
 

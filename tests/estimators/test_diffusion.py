@@ -416,3 +416,15 @@ def test_lost_digits_are_named(rng):
         it.entropy(x + 1e16, method="diffusion")
     with pytest.warns(it.InfotheoryWarning, match="x has lost digits"):
         it.mutual_information(x + 1e16, (x > 0).astype(int), method="diffusion")
+
+
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+def test_moments_that_are_rounding_are_in_the_error():
+    """A width far above the data: every eigenvalue but one vanishes among the digits of 1."""
+    x = np.random.default_rng(1).standard_normal((500, 2))
+    for seed in range(4):
+        with pytest.raises(ArithmeticError, match=r"must be below ln n = 6\.2.* solver='exact'"):
+            entropy(x, width=1e6, solver="lanczos", rng=seed)
+    exact = entropy(x, width=30.0, solver="exact").value
+    found = entropy(x, width=30.0, solver="lanczos")
+    assert abs(found.value - exact) < 3 * found.diagnostics["solver_error"] < 1e-3
