@@ -16,6 +16,7 @@ import itertools
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.ticker import MaxNLocator
 from scipy.stats import spearmanr
 from sklearn.datasets import load_digits
 
@@ -81,6 +82,7 @@ for axis, information, rho, label in zip(
 ):
     points = axis.scatter(information, gaps, s=sizes, c=[units for _, units in kinds], alpha=0.8)
     axis.set(xlabel="I(X;T), Cauchy-Schwarz [nats]", title=f"width: {label}")
+    axis.xaxis.set_major_locator(MaxNLocator(4))  # the numbers of the second panel are long
     axis.text(0.04, 0.93, f"Spearman {rho:.2f}", transform=axis.transAxes)
 axes[0].set_ylabel("loss on new digits less loss on seen ones")
 figure.colorbar(points, ax=axes, label="units of a layer (size: depth)")

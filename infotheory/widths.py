@@ -59,8 +59,8 @@ def kernel_width(width: Any, x: Any, name: str = "x", option: str = "width") -> 
     Raises
     ------
     TypeError, ValueError
-        For an unknown rule, a number that is not positive and finite, and where "knn" is 0
-        because each row has 5 duplicates.
+        For an unknown rule, a number that is not positive and finite, where "knn" is 0 because
+        each row has 5 duplicates, and where distances are beyond the largest float64.
 
     Notes
     -----
@@ -87,19 +87,33 @@ def kernel_width(width: Any, x: Any, name: str = "x", option: str = "width") -> 
         x = x[:, np.flatnonzero(log_deviations > -math.inf)]
         x = x.contiguous() if checks.is_tensor(x) else np.ascontiguousarray(x)
     if width == "median":
-        return engine.distance_quantile(x, 0.5)
+        with np.errstate(over="ignore"):
+            return _finite(engine.distance_quantile(x, 0.5), width, name, option)
     if width == "silverman":
         largest = log_deviations.max()  # taken out, so that no square overflows
         spread = float(np.sqrt(np.exp(2 * (log_deviations - largest)).mean()))
-        return float((4 / (n * (d + 2))) ** (1 / (d + 4)) * spread * np.exp(largest))
-    near = engine.neighbours([x], min(_NEAREST, n - 1), "euclidean", counts=False, every=True)
+        found = float((4 / (n * (d + 2))) ** (1 / (d + 4)) * spread * np.exp(largest))
+        return _finite(found, width, name, option)
+    with np.errstate(over="ignore"):
+        near = engine.neighbours([x], min(_NEAREST, n - 1), "euclidean", counts=False, every=True)
     largest = near.radius.max()
     if largest == 0:
         raise ValueError(
             f"{option}='knn' must find distances that are not 0, but every row of {name} has "
             f"{_NEAREST} duplicates; give a number, or 'median'."
         )
+    _finite(float(largest), width, name, option)
     return float(largest * np.sqrt(np.square(near.radius / largest).mean()))
+
+
+def _finite(found: float, rule: str, name: str, option: str) -> float:
+    """Kernels of an infinite width would be 1 for all pairs, which says nothing of the samples."""
+    if math.isinf(found):
+        raise ValueError(
+            f"{option}={rule!r} must find distances that are numbers, but those of {name} are "
+            f"beyond the largest float64; divide {name} by 2 ** 10."
+        )
+    return found
 
 
 def kernel_widths(width: Any, arrays: Mapping[str, Any]) -> tuple[float, ...]:

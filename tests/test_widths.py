@@ -55,6 +55,15 @@ def test_coinciding_rows_do_not_count_for_the_median(engine):
         widths.kernel_width("knn", np.repeat([0.0, 1.0], 9)[:, None], "y")
 
 
+@pytest.mark.parametrize("rule", ["median", "knn"])
+def test_distances_beyond_all_numbers_are_named(engine, rng, rule):
+    signs = rng.choice([-1.7e308, 1.7e308], size=(40, 12))
+    with pytest.raises(ValueError, match=rf"^width='{rule}' must find distances that are numbers"):
+        widths.kernel_width(rule, signs, "y")
+    found = widths.kernel_width(rule, signs / 2**10)
+    assert found == pytest.approx(widths.kernel_width(rule, signs / 2**1020) * 2.0**1010, rel=1e-6)
+
+
 def test_widths_of_several_variables(engine, x):
     arrays = {"x": x, "y": x[:, :1]}
     assert widths.kernel_widths("sqrt_dim", arrays) == (math.sqrt(3), 1.0)

@@ -158,10 +158,18 @@ class _Class(NamedTuple):
 
 
 def _own_order(x: Any) -> np.ndarray:
-    """An order of the rows that follows from their values alone."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        keys = [x[:, -1], x[:, 0], x.sum(1)]
-    return np.lexsort([key.cpu().numpy() if checks.is_tensor(key) else key for key in keys])
+    """An order of the rows that follows from their values alone, by one column after another.
+
+    Only equal rows share a place. Sums of columns would tie rows that differ, and would round
+    otherwise in another precision or on another engine.
+    """
+    rows = x.cpu().numpy() if checks.is_tensor(x) else x
+    rows = np.ascontiguousarray(rows, dtype=np.float64) + 0.0  # -0 and 0 are one value
+    bits = rows.view(np.int64)
+    # Bytes that compare as the numbers do, so that whole rows are compared at once.
+    places = bits ^ ((bits >> 63) | np.int64(-(2**63)))
+    whole = places.astype(">i8").view(np.dtype((np.void, 8 * rows.shape[1])))[:, 0]
+    return np.argsort(whole, kind="stable")
 
 
 def _error_of_subsets(terms: list[_Class]) -> dict[str, float]:

@@ -95,7 +95,8 @@ def renyi_divergence(
 
     Notes
     -----
-    Bias: as :func:`kl_divergence`; it grows with abs(a - 1), and above 1 with tails that y
+    Bias: as :func:`kl_divergence`, of either sign: for its three pairs of normals and order 1/2,
+    -0.01 of 0.20 nats, 0.14 of 0.25 and -0.17 of 0.20. Above order 1 it grows with tails that y
     reaches less than x. Standard error: from the terms of x, and of y by a moment of the ratio.
     Cost: as :func:`kl_divergence`.
 
@@ -167,8 +168,10 @@ def hellinger_divergence(
     Notes
     -----
     Bias: upwards by a tenth or less in one and two dimensions with thousands of samples, more
-    with fewer. A classifier is biased downwards, by its square error alone. Standard error: as
-    :func:`renyi_divergence`, rather too large. Cost: as :func:`kl_divergence`.
+    with fewer; for the three pairs of normals of :func:`kl_divergence` in five dimensions -0.01 of
+    0.10, 0.06 of 0.12 and -0.08 of 0.09. A classifier is biased downwards, by its square error
+    alone. Standard error: as :func:`renyi_divergence`, rather too large. Cost: as
+    :func:`kl_divergence`.
 
     References
     ----------

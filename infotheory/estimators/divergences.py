@@ -81,8 +81,9 @@ def kl_divergence(
 
     Notes
     -----
-    Bias: small in one and two dimensions; downwards in more, by 0.06 of 0.4 nats for normals in
-    five with n = m = 2000, and where q is far narrower than p. A classifier is biased downwards,
+    Bias: small in one and two dimensions. In more it has the sign of what y has more of width: in
+    five with n = m = 2000 it is -0.08 of 0.40 nats for normals of one deviation, 0.07 of 0.43 with
+    y 1.2 times as wide as x, and -0.31 of 0.46 with 0.85 times. A classifier is biased downwards,
     and by its square error alone. Columns that are one constant in both samples are left out;
     samples that fill fewer dimensions than they have columns are taken for more of them than
     they are, which multiplies the value. Standard error: that of independent terms, in which what

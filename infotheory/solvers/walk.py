@@ -124,7 +124,9 @@ def walk_entropy(
 
 def collision_entropy(x: Any, alpha: float) -> tuple[float, str]:
     """Renyi entropy of order 2 of the spectrum, by sums over pairs; and the path."""
-    kernels = _kernels(x)
+    # In double precision: a matrix in float32 would put its rounding where wide kernels, which
+    # are nearly 1, have the whole value.
+    kernels = _Kernels(ops.of(x), x, None)
     trace, square = _moments(kernels, _scales(kernels.product, len(x), alpha)[0])
     return 2 * math.log(trace) - math.log(square), kernels.path
 

@@ -134,6 +134,18 @@ def test_none_is_printed_without_a_sign(engine, rng):
     assert str(found).startswith("0 nats")
 
 
+@pytest.mark.filterwarnings("ignore:entropy.diffusion")
+@pytest.mark.parametrize("alpha", [0.0, 0.5])
+@pytest.mark.parametrize("width", [1.0, 30.0, 3000.0])
+def test_sums_of_order_2_keep_the_digits_of_wide_kernels(width, alpha, engine, rng):
+    # The value is what the kernels are below 1, where single precision has no digit left.
+    x = rng.standard_normal((60, 3))
+    exact = entropy(x, width=width, alpha=alpha, order=2, solver="exact")
+    found = entropy(x, width=width, alpha=alpha, order=2)
+    assert found.diagnostics["path"].startswith("sums")
+    assert found.value == pytest.approx(exact.value, rel=1e-7, abs=1e-13)
+
+
 def test_orders_that_are_no_number_are_named():
     for order in (np.array([1.0, 2.0]), [1.0]):
         with pytest.raises(TypeError, match=r"^order must be a number"):
@@ -315,6 +327,25 @@ def test_information_by_hand(engine):
         0.9 * math.log(2), abs=4 * found.diagnostics["solver_error"]
     )
     assert found.to("bits").value == pytest.approx(found.value / math.log(2))
+
+
+@pytest.mark.filterwarnings("ignore:mutual_information.diffusion")
+@pytest.mark.parametrize("kind", ["bits", "tenths", "single", "zeros"])
+def test_information_does_not_depend_on_the_order_of_rows_or_memory(kind, engine, rng):
+    # Rows that differ, of equal sums and equal ends.
+    x = np.unique(rng.integers(0, 2, (90, 9)), axis=0) * (1.0 if kind == "bits" else 0.1)
+    if kind == "single":
+        x = x.astype(np.float32)
+    y = rng.integers(0, 3, len(x))
+    turned = rng.permutation(len(x))
+    again = x if kind != "zeros" else np.where(x == 0, -0.0, x)
+    first = it.diffusion_mutual_information(x, y, width=0.5)
+    for rows, labels in ((x[turned], y[turned]), (np.asfortranarray(again), y)):
+        other = it.diffusion_mutual_information(rows, labels, width=0.5)
+        assert other.value == pytest.approx(first.value, abs=1e-12)
+    if kind == "single":
+        wide = it.diffusion_mutual_information(x.astype(np.float64), y, width=0.5)
+        assert wide.value == pytest.approx(first.value, abs=1e-12)
 
 
 def test_information_says_that_the_solver_missed_its_tolerance(rng):
