@@ -152,6 +152,19 @@ def test_lost_digits_are_named(rng, key):
         it.KernelSums(key, width=3.0).partial_fit(x + 1e15, y).finalize()
 
 
+@pytest.mark.parametrize("scale", [2.0**1021, 2.0**-1000])
+def test_blocks_at_the_ends_of_the_range(scale, rng):
+    x, y = rng.standard_normal((40, 3)), rng.standard_normal((40, 2))
+    x = np.minimum(np.abs(x), 3)  # sums of which are beyond all numbers
+    found = []
+    for unit in (1.0, scale):
+        sums = it.KernelSums("mutual_information:hsic", width=(unit, 1.0))
+        for block in (slice(0, 15), slice(15, 40)):
+            sums = sums.partial_fit(x[block] * unit, y[block])
+        found.append(sums.finalize().value)
+    assert found[1] == pytest.approx(found[0], rel=1e-12)
+
+
 # ---- conditional divergence, and that of several densities --------------------------------
 
 

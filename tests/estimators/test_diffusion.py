@@ -340,8 +340,9 @@ def test_information_does_not_depend_on_the_order_of_rows_or_memory(kind, engine
     turned = rng.permutation(len(x))
     again = x if kind != "zeros" else np.where(x == 0, -0.0, x)
     first = it.diffusion_mutual_information(x, y, width=0.5)
-    for rows, labels in ((x[turned], y[turned]), (np.asfortranarray(again), y)):
-        other = it.diffusion_mutual_information(rows, labels, width=0.5)
+    others = ((x[turned], y[turned], 1), (np.asfortranarray(again), y, 1), (x * 8, y, 8))
+    for rows, labels, unit in others:
+        other = it.diffusion_mutual_information(rows, labels, width=0.5 * unit)
         assert other.value == pytest.approx(first.value, abs=1e-12)
     if kind == "single":
         wide = it.diffusion_mutual_information(x.astype(np.float64), y, width=0.5)

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from infotheory import ops
-from infotheory.ops import ranges
+from infotheory.ops import ranges, tensor_gram
 
 
 def naive(x):
@@ -91,6 +92,28 @@ def test_the_spectrum_and_the_scales(n, engine, rng):
     scales = scales.astype(np.float64)
     single = primitives.scale_matrix(primitives.gram(x, precision="single"), scales)
     assert primitives.spectrum(single) == pytest.approx(np.linalg.eigvalsh(wanted), abs=1e-6 * n)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_tf32_has_no_part_in_a_product_though_users_allow_it(allowed):
+    # What would be multiplied on an accelerator, on the device that only knows shapes.
+    lines, seen, before = torch.ones(3, 3, device="meta"), [], torch.backends.cuda.matmul.allow_tf32
+
+    class Watch(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function, kinds, given=(), named=None):
+            if "matmul" in function.__name__:
+                seen.append(torch.backends.cuda.matmul.allow_tf32)
+            return function(*given, **(named or {}))
+
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    try:
+        with Watch():
+            tensor_gram._exact_product(lines, lines[:, :1])
+        after = torch.backends.cuda.matmul.allow_tf32
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = before
+    assert seen == [False]
+    assert after is allowed
 
 
 def test_a_matrix_that_does_not_fit_is_refused_with_its_size():
