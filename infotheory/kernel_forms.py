@@ -16,6 +16,7 @@ from infotheory import kernel_divergences
 from infotheory.digits import lost_digits
 from infotheory.estimate import Estimate
 from infotheory.estimators import kernel_information, kernels
+from infotheory.widths import in_widths
 
 __all__ = ["FORMS", "Form", "Groups", "Summed"]
 
@@ -90,7 +91,7 @@ def _dependence(summed: Summed) -> kernel_information.Sums:
     named, sigma, precision = summed.parts, summed.sigma, summed.options["precision"]
     x, y, both = summed.sums[0, 0] - math.log(len(named["x"]))
     pairs = zip(named.values(), sigma, strict=True)
-    parts = [(part - part.mean(axis=0)) / width for part, width in pairs]
+    parts = [in_widths((part,), width, "double")[0] for part, width in pairs]
     return kernel_information.Sums(x, y, both, sigma, parts, precision, lost_digits(named))
 
 

@@ -14,8 +14,7 @@ import numpy as np
 from infotheory import checks, kernel_divergences, ops, registry
 from infotheory.estimate import Estimate, InfotheoryWarning
 from infotheory.kernel_forms import FORMS, Form, Groups, Summed
-from infotheory.ops.ranges import scaled, shrink_exponent
-from infotheory.widths import refuse_narrow
+from infotheory.widths import in_widths, refuse_narrow
 
 __all__ = ["KernelSums"]
 
@@ -249,7 +248,8 @@ class KernelSums:
         parts, samples = list(self._parts.values()), list((other or self)._parts.values())
         points, columns = [], []
         for mine, place in zip(group, theirs or group, strict=True):
-            here, there = _in_widths(parts[mine], samples[place], self._widths[mine])
+            # What all blocks have in common goes before the division, or digits would go with it.
+            here, there = in_widths((parts[mine], samples[place]), self._widths[mine], "double")
             points.append(here)
             columns.append(there)
         engine, precision = ops.of(*points), self._options["precision"]
@@ -281,21 +281,6 @@ class KernelSums:
             met = between[a, b][0], between[b, a][1]
             found[a, b] = np.logaddexp(*(np.concatenate(each, axis=1) for each in (own, met)))
         return found
-
-
-def _in_widths(
-    part: np.ndarray, other: np.ndarray, width: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Both in widths from the centre of the first.
-
-    What all blocks have in common must go before the division, or digits go with it. A power of
-    two keeps the sum of huge values from overflowing.
-    """
-    largest = max(float(np.abs(part).max()), float(np.abs(other).max()))
-    exponent = shrink_exponent(largest, "euclidean")
-    part, other, small = (scaled(x, -exponent) for x in (part, other, np.float64(width)))
-    centre = part.mean(axis=0)
-    return (part - centre) / small, (other - centre) / small
 
 
 def _on_host(x: Any) -> np.ndarray:
