@@ -136,17 +136,18 @@ def spectral_estimate(
     sought = n <= 4 * DIRECTIONS
     while True:
         probes = len(measures.nodes)
-        value, error = known.estimate(measures)
-        moved = known.moved(measures, rounding), known.doubt(measures, unsure)
-        rest = math.hypot(known.apart(measures), bias, *moved)
-        enough = math.hypot(error, rest) <= tol and (probes >= _SURE or error <= tol / 4)
+        seen = known.estimate(measures)
+        moved = known.moved(measures, seen.slope, rounding), seen.doubt(unsure)
+        rest = math.hypot(known.apart(measures, seen.slope), bias, *moved)
+        error = math.hypot(seen.error, rest)
+        enough = error <= tol and (probes >= _SURE or seen.error <= tol / 4)
         # What is left to the rest no more probes can mend.
-        if enough or error <= rest / 4 or probes >= most:
+        if enough or seen.error <= rest / 4 or probes >= most:
             break
-        count = min(_wanted(probes, error / tol), most - probes)
+        count = min(_wanted(probes, seen.error / tol), most - probes)
         if count >= _MANY and not sought:
             sought = True
-            pairs, doubts = known.converged(measures, _pairs(product, pilot), tol)
+            pairs, doubts = known.converged(seen.slope, _pairs(product, pilot), tol)
             if doubts.size:
                 known, bias = known.without(pairs), float(doubts.sum())
                 outside = np.concatenate([outside, pairs.vectors])
@@ -155,8 +156,7 @@ def spectral_estimate(
                 continue
         more = measured(product, _signs(count, outside, rng), leading, steps)
         measures = Measures(*map(np.concatenate, zip(measures, more, strict=True)))
-    error = math.hypot(error, rest)
-    return SpectralEstimate(value, error, probes, steps, len(outside) - 1, error <= tol)
+    return SpectralEstimate(seen.value, error, probes, steps, len(outside) - 1, error <= tol)
 
 
 def _wanted(probes: int, ratio: float) -> int:
@@ -176,6 +176,43 @@ class _Pairs(NamedTuple):
     """(k, n) orthonormal"""
 
 
+class _Parabolas(NamedTuple):
+    """Of each function its closest a + b u + c u^2, where u = (x - middle) / spread."""
+
+    middle: float
+    spread: float
+    fit: np.ndarray
+    """(3, functions)"""
+
+    def sums(self, moments: np.ndarray) -> np.ndarray:
+        """(functions,) over the eigenvalues x of which these are the sums of 1, x and x^2."""
+        ones, firsts, squares = moments
+        middle, spread = self.middle, self.spread
+        about = [
+            ones,
+            (firsts - middle * ones) / spread,
+            (squares - 2 * middle * firsts + middle**2 * ones) / spread**2,
+        ]
+        return (self.fit.T * about).sum(axis=1)
+
+
+class _Seen(NamedTuple):
+    """What the probes say."""
+
+    value: float
+    error: float
+    """A bound of the standard error over the probes."""
+    slope: np.ndarray
+    """(functions,) derivatives of the value by the sums of the functions."""
+    parabolas: _Parabolas
+
+    def doubt(self, unsure: tuple[float, float]) -> float:
+        """How far the value may be off if the moments are, by so much each."""
+        # Where all eigenvalues but the first nearly vanish, they leave rounding of the moments.
+        first, second = np.diag([0.0, *unsure])[1:]
+        return math.hypot(*(self.slope @ self.parabolas.sums(each) for each in (first, second)))
+
+
 class _Known(NamedTuple):
     """What is summed exactly, and how a value is made of it and of what the probes have seen."""
 
@@ -193,28 +230,29 @@ class _Known(NamedTuple):
         fixed = self.fixed + self.functions(pairs.values).sum(axis=1)
         return self._replace(moments=self.moments - sums, fixed=fixed)
 
-    def estimate(self, probes: Measures) -> tuple[float, float]:
+    def estimate(self, probes: Measures) -> _Seen:
         """The value, and a bound of its standard error over the probes."""
-        exactly, rest = self._fitted(probes)
-        value, slope = self.combine(self.fixed + exactly + probes.sums(rest).mean(axis=0))
+        parabolas, rest = self._closest(probes)
+        sums = self.fixed + parabolas.sums(self.moments) + probes.sums(rest).mean(axis=0)
+        value, slope = self.combine(sums)
         if not math.isfinite(value):
-            return math.nan, math.inf
+            return _Seen(math.nan, math.inf, slope, parabolas)
         # Signs z give z' B z a variance of twice the squares of B off its diagonal: at most twice
         # the sum of g^2 over the spectrum, which all probes together know well. How few of them
         # differ they know badly, and to stop when they happen to differ little is to stop early.
         g = (slope[:, None, None] * rest).sum(axis=0)
         variance = 2 * float((np.square(g) * probes.weights).sum()) / len(g)
-        return float(value), math.sqrt(variance / len(g))
+        return _Seen(float(value), math.sqrt(variance / len(g)), slope, parabolas)
 
-    def _fitted(self, probes: Measures) -> tuple[np.ndarray, np.ndarray]:
-        """Of each function the sum of its closest parabola, and at the nodes what is left of it."""
+    def _closest(self, probes: Measures) -> tuple[_Parabolas, np.ndarray]:
+        """Of each function its closest parabola, and at the nodes what is left of it."""
         # What is left over is the error (see `estimate`): least squares in the measure of all
         # probes, not between their few sums.
         nodes, weights, _ = probes
         values = self.functions(nodes)
         total = weights.sum()
         if not total > 0:
-            return np.zeros(len(values)), values
+            return _Parabolas(0.0, 1.0, np.zeros((3, len(values)))), values
         middle = (nodes * weights).sum() / total
         spread = math.sqrt((np.square(nodes - middle) * weights).sum() / total)
         spread = max(spread, _NARROW * abs(middle)) or 1.0
@@ -222,49 +260,28 @@ class _Known(NamedTuple):
         products = (powers[:, None] * powers * weights).sum(axis=(2, 3))
         sides = (powers[:, None] * values * weights).sum(axis=(2, 3))
         fit = np.linalg.lstsq(products, sides, rcond=1e-13)[0]
-        ones, firsts, squares = self.moments
-        about = [
-            ones,
-            (firsts - middle * ones) / spread,
-            (squares - 2 * middle * firsts + middle**2 * ones) / spread**2,
-        ]
         rest = values - (powers[:, None] * fit[:, :, None, None]).sum(axis=0)
-        return (fit.T * about).sum(axis=1), rest
+        return _Parabolas(middle, spread, fit), rest
 
-    def doubt(self, probes: Measures, unsure: tuple[float, float]) -> float:
-        """How far the value may be off if the moments are, by so much each."""
-        # Where all eigenvalues but the first nearly vanish, they leave rounding of the moments.
-        exactly, slope = self._fitted(probes)[0], self._slope(probes)
-        moves = [
-            self._replace(moments=self.moments + np.eye(3)[1 + place] * doubt)._fitted(probes)[0]
-            for place, doubt in enumerate(unsure)
-            if doubt
-        ]
-        return math.hypot(*((move - exactly) @ slope for move in moves))
-
-    def _slope(self, probes: Measures) -> np.ndarray:
-        exactly, rest = self._fitted(probes)
-        return self.combine(self.fixed + exactly + probes.sums(rest).mean(axis=0))[1]
-
-    def converged(self, probes: Measures, pairs: _Pairs, tol: float) -> tuple[_Pairs, np.ndarray]:
+    def converged(self, slope: np.ndarray, pairs: _Pairs, tol: float) -> tuple[_Pairs, np.ndarray]:
         """The pairs that may be taken for eigenpairs, and how far each may then bias the value."""
         # The measure that a direction sees has this mean and this deviation.
         curves = np.abs(self._curves(pairs.values, pairs.residuals))
-        doubts = (np.abs(self._slope(probes))[:, None] * curves).sum(axis=0)
+        doubts = (np.abs(slope)[:, None] * curves).sum(axis=0)
         kept = (2 * pairs.residuals < pairs.values) & (doubts <= 0.1 * tol / DIRECTIONS)
         return _Pairs(*(part[kept] for part in pairs)), doubts[kept]
 
-    def apart(self, probes: Measures) -> float:
+    def apart(self, probes: Measures, slope: np.ndarray) -> float:
         """Half of how far the value by Gauss' rule and that by Radau's are apart."""
         values = self.functions(probes.nodes) * probes.signs
-        return float(abs((self._slope(probes) * probes.sums(values).mean(axis=0)).sum()))
+        return float(abs((slope * probes.sums(values).mean(axis=0)).sum()))
 
-    def moved(self, probes: Measures, distance: float) -> float:
+    def moved(self, probes: Measures, slope: np.ndarray, distance: float) -> float:
         """How far the value may be off if eigenvalues are moved by so much, up or down."""
         if distance == 0:
             return 0.0
         sums = probes.sums(self._curves(probes.nodes, distance)).mean(axis=0)
-        return float(abs((self._slope(probes) * sums).sum()))
+        return float(abs((slope * sums).sum()))
 
     def _curves(self, values: np.ndarray, distance: np.ndarray | float) -> np.ndarray:
         f = self.functions
@@ -281,11 +298,12 @@ def _until_steady(recurrence: Recurrence, known: _Known, tol: float) -> None:
         # To look costs the cube of the steps: more seldom where one step more is a small part.
         if steps < _FIRST - _APART or (steps > _OFTEN and steps % _SELDOM):
             continue
-        values[steps] = known.estimate(recurrence.gauss())[0]
+        seen = known.estimate(recurrence.gauss())
+        values[steps] = seen.value
         before = [value for step, value in values.items() if step <= steps - _APART]
         # Steps may change little one by one, and much together.
         steady = bool(before) and abs(values[steps] - before[-1]) < tol / 10
-        if steady and known.apart(recurrence.measures()) < _AGREED * tol:
+        if steady and known.apart(recurrence.measures(), seen.slope) < _AGREED * tol:
             break
 
 
