@@ -219,7 +219,9 @@ def flag(value: Any, name: str) -> bool:
 
 def choice(value: Any, name: str, options: Sequence[Any]) -> Any:
     """One of `options`."""
-    if not any(value is option or value == option for option in options):
+    # True equals 1, but is not meant for it.
+    alike = [each for each in options if isinstance(each, bool) == isinstance(value, bool)]
+    if not any(value is option or value == option for option in alike):
         listed = ", ".join(map(repr, options))
         raise ValueError(f"{name} must be one of {listed}; got {value!r}.{_meant(value, options)}")
     return value
@@ -233,8 +235,10 @@ def generator(rng: Any) -> np.random.Generator:
 
 
 def near_misses(word: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """The known words that look most like `word`."""
-    return difflib.get_close_matches(word, list(known), n=count, cutoff=0.5)
+    """The known words that look most like `word`, whatever the case."""
+    written = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(word.lower(), list(written), n=count, cutoff=0.5)
+    return [written[each] for each in close]
 
 
 def _of_list(rows: Sequence[Any], name: str) -> Sequence[Any]:

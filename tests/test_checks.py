@@ -240,6 +240,9 @@ def test_choice():
         checks.choice("uper", "kind", ("upper", None))
     with pytest.raises(ValueError, match=r"got 7\.$"):
         checks.choice(7, "kind", ("upper", None))
+    assert checks.choice(1, "variant", (1, 2)) == 1
+    with pytest.raises(ValueError, match="variant must be one of 1, 2; got True"):
+        checks.choice(True, "variant", (1, 2))
 
 
 def test_generator():

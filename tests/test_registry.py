@@ -172,6 +172,8 @@ def test_a_layer_quantity_is_not_called():
     [
         ("entropi:knn", {}, ValueError, "Did you mean 'entropy'"),
         ("entropy:knnn", {}, ValueError, "Did you mean 'knn'"),
+        ("entropy:KNN", {}, ValueError, "Did you mean 'knn'"),
+        ("mutual_information:ksg", {"K": 3}, TypeError, "Did you mean 'k'"),
         ("entropy", {}, TypeError, "entropy needs method="),
         ("I(X;Z)", {}, ValueError, "must be one of"),
         ("I(X;T):binnd", {}, ValueError, "Did you mean 'binned'"),
