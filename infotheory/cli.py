@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import codecs
-import io
 import json
 import os
 import sys
 import time
-import unicodedata
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from infotheory import __version__
+from infotheory import __version__, terminal
 from infotheory.estimate import InfotheoryWarning
 
 __all__ = ["main"]
@@ -36,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # Idle threads of OpenMP spin by default, which costs more than they gain on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    _spell_what_the_terminal_lacks()
+    terminal.spell_what_it_lacks()
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -384,21 +381,6 @@ def _threads(word: str) -> int:
     if count < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1; got {count}")
     return count
-
-
-def _spell_what_the_terminal_lacks() -> None:
-    """A terminal without ± (LC_ALL=C) gets +-, and u for ü, in place of an error."""
-
-    def spelt(error: UnicodeError) -> tuple[str, int]:
-        assert isinstance(error, UnicodeEncodeError)
-        lacking = error.object[error.start : error.end].replace("±", "+-")
-        plain = unicodedata.normalize("NFKD", lacking).encode("ascii", "ignore").decode()
-        return plain or "?", error.end
-
-    codecs.register_error("infotheory.spelt", spelt)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and "utf" not in stream.encoding.lower():
-            stream.reconfigure(errors="infotheory.spelt")
 
 
 def _first_words(error: BaseException) -> str:
