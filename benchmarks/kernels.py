@@ -7,14 +7,11 @@ ways have them; samples have 64 columns of float32.
 
 import argparse
 import math
-import threading
-import time
-from pathlib import Path
 
 import numba
 import numpy as np
 import torch
-from machine import describe, medians
+from machine import describe, medians, peak
 
 import infotheory as it
 
@@ -111,33 +108,6 @@ def centred_matrices(x, y):
     k, q = kernel(x, x), kernel(y, y)
     k = k - k.mean(dim=0) - k.mean(dim=1, keepdim=True) + k.mean()
     return (k * q).sum().item() / len(x) ** 2
-
-
-def resident():
-    """Bytes in memory; 0 where the system does not tell."""
-    facts = Path("/proc/self/statm")
-    return int(facts.read_text().split()[1]) * 4096 if facts.exists() else 0
-
-
-def peak(way, *arguments):
-    """Megabytes that memory grows by while a way runs, the seconds it takes, and its value."""
-    before, most, done = resident(), [0], threading.Event()
-
-    def watch():
-        while not done.is_set():
-            most[0] = max(most[0], resident())
-            time.sleep(0.001)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    start = time.perf_counter()
-    try:
-        value = way(*arguments)
-    finally:
-        seconds = time.perf_counter() - start
-        done.set()
-        watcher.join()
-    return max(0, most[0] - before) / 1e6, seconds, value
 
 
 def table(title, ways, sizes, rounds, largest):

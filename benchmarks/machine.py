@@ -1,5 +1,6 @@
-"""What a benchmark ran on, and how long each way took."""
+"""What a benchmark ran on, and how long each way took, with how much memory."""
 
+import math
 import os
 import platform
 import statistics
@@ -32,6 +33,25 @@ def medians(ways, rounds, *arguments):
                 count += 1
             times[way].append((time.perf_counter() - start) / count)
     return {way: 1e3 * statistics.median(taken) for way, taken in times.items()}
+
+
+def peak(way, *arguments):
+    """Megabytes that memory grows by at most while a way runs, its seconds, and its value.
+
+    NaN megabytes where the system does not let a process forget the most it ever held (Linux does).
+    """
+    forget, facts = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+    def kilobytes(name):
+        lines = facts.read_text().splitlines() if facts.exists() else []
+        return next((int(line.split()[1]) for line in lines if line.startswith(name)), math.nan)
+
+    if forget.exists():
+        forget.write_text("5")
+    before, start = kilobytes("VmHWM"), time.perf_counter()
+    value = way(*arguments)
+    seconds = time.perf_counter() - start
+    return (kilobytes("VmHWM") - before) / 1e3, seconds, value
 
 
 def _processor():

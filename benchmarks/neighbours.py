@@ -8,13 +8,12 @@ times ours that is. A ratio below 1.3 means nothing. "-" marks a peer that canno
 
 import argparse
 import itertools
-import resource
 import time
 import warnings
 
 import numpy as np
 from ennemi import estimate_entropy, estimate_mi
-from machine import describe
+from machine import describe, peak
 from scipy.spatial import cKDTree
 from scipy.special import digamma
 from sklearn.feature_selection import mutual_info_regression
@@ -160,12 +159,9 @@ def run(title, jobs, make, repeats):
 
 
 def memory():
-    """What the largest search adds to the most that this process ever held, code aside."""
-    x, y = pair(LARGEST, 1)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    our_mi(x, y)
-    more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(f"KSG n={LARGEST} d=1, memory beyond the samples: {more / 1e3:.0f} MB\n", flush=True)
+    """What the largest search adds to its samples, code aside."""
+    more, *_ = peak(our_mi, *pair(LARGEST, 1))
+    print(f"KSG n={LARGEST} d=1, memory beyond the samples: {more:.0f} MB\n", flush=True)
 
 
 def pair(n, columns):

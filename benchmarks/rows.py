@@ -5,19 +5,28 @@ The layer is tanh of normal numbers; "repeated" has 1024 distinct rows among 409
 """
 
 import argparse
+import functools
 import itertools
-import resource
-import time
 
 import numba
 import numpy as np
-from machine import describe, medians
+from machine import describe, medians, peak
 
 import infotheory as it
 from infotheory.ops.kernels.rows import row_codes
 
 SAMPLES = 4096
 BINS = 30
+METHODS = [
+    "plugin",
+    "miller_madow",
+    "grassberger",
+    "chao_shen",
+    "shrinkage",
+    "jackknife",
+    "nsb",
+    "renyi",
+]
 
 
 def unique_of_bytes(digitised):
@@ -93,18 +102,13 @@ def report(quick):
 
 
 def estimates(symbols):
-    """Seconds of each entropy, and how much more memory the process then has held at most."""
-    held = f"{len(symbols):.0e} symbols of 64 bits, {symbols.nbytes >> 20} MB"
-    print(f"\nEntropies of {held}; what the process held more than ever before\n")
-    print("| method | seconds | MB more | nats |\n|---|---|---|---|")
-    for method in ("plugin", "miller_madow", "grassberger", "chao_shen", "shrinkage", "jackknife"):
+    """Seconds of each entropy, and the memory it takes beside the symbols."""
+    held = f"{len(symbols):.0e} symbols of 64 bits, {symbols.nbytes / 1e6:.0f} MB"
+    print(f"\nEntropies of {held}\n\n| method | seconds | MB beside | nats |\n|---|---|---|---|")
+    for method in METHODS:
         it.entropy(symbols[:1000] % 7, method=method)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        start = time.perf_counter()
-        found = it.entropy(symbols, method=method)
-        seconds = time.perf_counter() - start
-        more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-        print(f"| {method} | {seconds:.2f} | {more >> 10} | {found:.6f} |")
+        more, seconds, found = peak(functools.partial(it.entropy, method=method), symbols)
+        print(f"| {method} | {seconds:.2f} | {more:.0f} | {found:.6f} |")
 
 
 if __name__ == "__main__":

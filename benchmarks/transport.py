@@ -11,14 +11,12 @@ left out; compiling (OTT, and ours) is not counted.
 import argparse
 import functools
 import math
-import os
 import statistics
-import threading
 import time
 import warnings
 
 import numpy as np
-from machine import describe
+from machine import describe, peak
 
 import infotheory as it
 
@@ -316,33 +314,8 @@ def batch(quick, only):
             line(f"{reg}, {goal:.0e}", f"**{shown(times['ours'])}**", beside)
 
 
-def peak(way):
-    """The most that resident memory grew while a way ran, in bytes."""
-    page, done, most = os.sysconf("SC_PAGE_SIZE"), threading.Event(), 0
-
-    def resident():
-        with open("/proc/self/statm") as file:
-            return page * int(file.read().split()[1])
-
-    before = resident()
-
-    def watch():
-        nonlocal most
-        while not done.wait(0.001):
-            most = max(most, resident() - before)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        found = way()
-    finally:
-        done.set()
-        watcher.join()
-    return most, found
-
-
 def memory(quick, only):
-    if only not in "memory" or not os.path.exists("/proc/self/statm"):
+    if only not in "memory":
         return
     n = 1000 if quick else 5000
     print(f"\nMemory beyond the costs, n = {n:,}, as multiples of the costs\n")
@@ -351,14 +324,15 @@ def memory(quick, only):
     for d in (2, 64):
         cost = cloud(n, d)
         for reg in (0.1, 0.01, 0.001):
-            alone, found = peak(functools.partial(it.sinkhorn, cost=cost, reg=reg))
-            beside, _ = peak(lambda found=found: found.plan)
+            alone, _, found = peak(functools.partial(it.sinkhorn, cost=cost, reg=reg))
+            beside, *_ = peak(lambda found=found: found.plan)
             del found
-            line(f"{d}, {reg}", f"{alone / cost.nbytes:.2f}", f"{beside / cost.nbytes:.2f}")
+            size = cost.nbytes / 1e6
+            line(f"{d}, {reg}", f"{alone / size:.2f}", f"{beside / size:.2f}")
 
 
 def streamed(quick, only):
-    if only not in "streamed" or not os.path.exists("/proc/self/statm"):
+    if only not in "streamed":
         return
     print("\nPoints, streamed: 2 columns, eps = 0.1 of the mean cost, to an error of 1e-6\n")
     line("n", "sweeps", "seconds", "true error", "peak MB")
@@ -367,12 +341,10 @@ def streamed(quick, only):
         rng = np.random.default_rng(0)
         x, y = rng.normal(size=(n, 2)), rng.normal(size=(n, 2)) + 0.5
         options = {"reg": 0.1, "reg_scale": "mean", "tol": 1e-6}
-        start = time.perf_counter()
-        size, found = peak(functools.partial(it.sinkhorn, x, y, **options))
-        seconds = time.perf_counter() - start
+        size, seconds, found = peak(functools.partial(it.sinkhorn, x, y, **options))
         line(
             f"{n:,}", str(found.iterations), f"{seconds:.3g}", f"{found.marginal_error:.0e}",
-            f"{size / 1e6:.3g}",
+            f"{size:.3g}",
         )  # fmt: skip
 
 
