@@ -17,7 +17,7 @@ from infotheory.ops.kernels.rows import row_codes
 
 SAMPLES = 4096
 BINS = 30
-METHODS = [
+METHODS = (
     "plugin",
     "miller_madow",
     "grassberger",
@@ -26,7 +26,7 @@ METHODS = [
     "jackknife",
     "nsb",
     "renyi",
-]
+)
 
 
 def unique_of_bytes(digitised):
