@@ -41,7 +41,7 @@ def possible(n, columns):
 
 
 def table(metric, question, kind, sizes, columns, rounds):
-    print(f"\n## {metric}, {question}, {kind} samples, k = {K}\n")
+    print(f"\n{metric}, {question}, {kind} samples, k = {K}\n")
     print(f"| n | columns | {' | '.join(PATHS)} |")
     print(f"|---|---|{'---|' * len(PATHS)}")
     counts = question == "information"
