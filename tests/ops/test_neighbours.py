@@ -207,18 +207,20 @@ def test_permuted_rows_permute_the_answer(rng, columns, kind, metric):
 
 
 @pytest.mark.parametrize(
-    ("n", "columns", "latent", "expected"),
+    ("n", "columns", "latent", "counts", "expected"),
     [
-        (50, 1, 1, "sort"),
-        (200, 6, 6, "tree"),
-        (200, 30, 30, "brute"),
-        (2500, 30, 30, "brute"),
-        (2500, 30, 2, "tree"),
+        (50, 1, 1, False, "sort"),
+        (200, 6, 6, False, "tree"),
+        (200, 30, 30, False, "tree"),
+        (200, 30, 30, True, "brute"),
+        (1500, 30, 30, False, "brute"),
+        (2500, 30, 30, False, "brute"),
+        (2500, 30, 2, False, "tree"),
     ],
 )
-def test_the_path_follows_the_data(rng, n, columns, latent, expected):
+def test_the_path_follows_the_data(rng, n, columns, latent, counts, expected):
     x = rng.normal(size=(n, latent)) @ rng.normal(size=(latent, columns))
-    assert neighbours([x], 3, "chebyshev", counts=False)[2] == expected
+    assert neighbours([x], 3, "chebyshev", counts=counts)[2] == expected
 
 
 def test_layout_and_input_are_left_alone(rng):

@@ -22,15 +22,16 @@ from infotheory.ops.ranges import is_euclidean, limits, room_exponent, scaled
 PROBE = 4
 DOUBTFUL = 64
 FEW_DOUBTS = 8
-# A tree is taken up to FEW_COLUMNS (on normal samples, n = 300 to 30,000, it and brute force cross
-# at 8 to 16). With more it still wins, by up to 14 times, where the samples fill fewer dimensions
-# than they have columns, as activations do: some leaves scout, and where they look at less than
-# TREE_SHARE of the samples (the times cross at .2 Euclidean, .3 Chebyshev), the tree is taken.
-# Below MANY samples a scout costs more than it can save.
+# A tree is taken up to FEW_COLUMNS: on normal samples, n = 300 to 30,000, it and brute force cross
+# at 8 to 16 (benchmarks/paths.py). With more it still wins, by up to 14 times, where the samples
+# fill fewer dimensions than they have columns, as activations do: some leaves scout, and where they
+# look at less than TREE_SHARE of the samples (the times cross at .2 Euclidean, .3 Chebyshev), the
+# tree is taken. Below MANY samples a scout costs more than it can save; there, where nothing is
+# counted, the tree is as good as brute force on normal samples too up to FEW_SAMPLES.
 FEW_COLUMNS = 8
 SCOUTS = 8
 TREE_SHARE = 0.25
-MANY = 2000
+FEW_SAMPLES, MANY = 1200, 2000
 # Columns from which products of matrices are faster than differences.
 MANY_COLUMNS = 32
 # Entries below which one thread does all: starting a second costs more on a busy machine.
@@ -108,9 +109,9 @@ def _strips(points, starts, euclidean, k, radii, counts, patient):
     return True
 
 
-def _choose(points, planted, starts, euclidean, k):
+def _choose(points, planted, starts, euclidean, k, counted):
     n, columns = points.shape
-    if columns <= FEW_COLUMNS:
+    if columns <= FEW_COLUMNS or (n < FEW_SAMPLES and not counted):
         return "tree"
     if n < MANY:
         return "brute"
@@ -137,7 +138,7 @@ def search(points, starts, euclidean, k, radii, counts, path=None):
     if few and _by_products(points, starts, euclidean, k, radii, counts):
         return "brute"
     planted = plant(points)
-    path = path or _choose(points, planted, starts, euclidean, k)
+    path = path or _choose(points, planted, starts, euclidean, k, bool(len(counts)))
     method = _tree if path == "tree" else _brute
     method(points, planted, starts, euclidean, k, radii, counts)
     return path
