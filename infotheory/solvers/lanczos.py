@@ -280,8 +280,10 @@ class _Known(NamedTuple):
         """How far the value may be off if eigenvalues are moved by so much, up or down."""
         if distance == 0:
             return 0.0
-        sums = probes.sums(self._curves(probes.nodes, distance)).mean(axis=0)
-        return float(abs((slope * sums).sum()))
+        # Node by node: those that rounding has moved already bend the other way.
+        curves = self._curves(probes.nodes, distance)
+        moves = np.abs((slope[:, None, None] * curves).sum(axis=0))
+        return float((moves * probes.weights).sum(axis=1).mean())
 
     def _curves(self, values: np.ndarray, distance: np.ndarray | float) -> np.ndarray:
         f = self.functions

@@ -460,3 +460,15 @@ def test_moments_that_are_rounding_are_in_the_error():
     exact = entropy(x, width=30.0, solver="exact").value
     found = entropy(x, width=30.0, solver="lanczos")
     assert abs(found.value - exact) < 3 * found.diagnostics["solver_error"] < 1e-3
+
+
+@pytest.mark.filterwarnings("ignore::infotheory.InfotheoryWarning")
+@pytest.mark.parametrize("apart", [0.0, 20.0])
+def test_rounding_that_a_small_power_raises_is_in_the_error(apart):
+    x = np.random.default_rng(0).normal(size=(500, 5))
+    x[250:] += apart
+    options = {"width": 30.0, "t": 0.3}
+    exact = it.diffusion_entropy(x, solver="exact", **options)
+    found = it.diffusion_entropy(x, solver="lanczos", **options)
+    assert not found.diagnostics["converged"]
+    assert abs(found - exact) <= 3 * found.diagnostics["solver_error"]
