@@ -128,6 +128,15 @@ def _with_x(count: int) -> Groups:
     return (2, 0), (count - 1, 1)
 
 
+def _information(
+    function: Callable[..., Estimate], made: Callable[[kernel_information.Sums], Estimate]
+) -> Form:
+    def finish(summed: Summed) -> Estimate:
+        return made(_dependence(summed))
+
+    return Form(function, None, _together, finish, widths_of=_own)
+
+
 FORMS: Mapping[str, Form] = MappingProxyType(
     {
         "divergence:cauchy_schwarz": Form(
@@ -142,26 +151,15 @@ FORMS: Mapping[str, Form] = MappingProxyType(
             _each_alone,
             lambda summed: kernels.mmd_from(_pair(summed)),
         ),
-        "mutual_information:cauchy_schwarz": Form(
+        "mutual_information:cauchy_schwarz": _information(
             kernel_information.cauchy_schwarz_mutual_information,
-            None,
-            _together,
-            lambda summed: kernel_information.cauchy_schwarz_from(_dependence(summed)),
-            widths_of=_own,
+            kernel_information.cauchy_schwarz_from,
         ),
-        "mutual_information:euclidean": Form(
-            kernel_information.euclidean_mutual_information,
-            None,
-            _together,
-            lambda summed: kernel_information.euclidean_from(_dependence(summed)),
-            widths_of=_own,
+        "mutual_information:euclidean": _information(
+            kernel_information.euclidean_mutual_information, kernel_information.euclidean_from
         ),
-        "mutual_information:hsic": Form(
-            kernel_information.hsic_mutual_information,
-            None,
-            _together,
-            lambda summed: kernel_information.hsic_from(_dependence(summed)),
-            widths_of=_own,
+        "mutual_information:hsic": _information(
+            kernel_information.hsic_mutual_information, kernel_information.hsic_from
         ),
         "conditional_divergence:cauchy_schwarz": Form(
             kernel_divergences.conditional_divergence,

@@ -140,8 +140,7 @@ def gaussian_mutual_information(
     Sees linear dependence alone: for variables that are not jointly normal it can be far too
     small or too large. Constant and redundant columns change nothing. Bias: about
     d_x d_y / 2n, upwards. Standard error: sqrt(sum of squared canonical correlations / n), the
-    leading order for normal data, which vanishes at independence. Cost: O(n d^2) time, O(n d)
-    memory.
+    leading order for normal data; 0 at independence. Cost: O(n d^2) time, O(n d) memory.
 
     References
     ----------

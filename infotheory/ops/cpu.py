@@ -325,6 +325,10 @@ def set_threads(count: int) -> None:
     numba.set_num_threads(min(count, numba.config.NUMBA_NUM_THREADS))  # type: ignore[attr-defined]
 
 
+def one_thread_each() -> AbstractContextManager[None]:
+    return blas_threads(1)
+
+
 def _columns(x: Any) -> Any:
     return x[:, None] if x.ndim == 1 else x
 
@@ -335,7 +339,3 @@ def _exponent(largest: np.ndarray) -> np.ndarray | None:
         return None
     exponent = np.frexp(np.where(largest > 0, largest, 1.0))[1]
     return exponent if np.abs(exponent).max() > _SQUARES_FIT else None
-
-
-def one_thread_each() -> AbstractContextManager[None]:
-    return blas_threads(1)

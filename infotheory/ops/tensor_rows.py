@@ -54,22 +54,6 @@ def row_codes(
     return rank[codes].cpu().numpy(), m
 
 
-def bincount(codes: Tensor, m: int) -> np.ndarray:
-    """How often each of the codes 0..m-1 occurs: int64, shape (m,). Cost: O(n + m)."""
-    return torch.bincount(codes, minlength=m).cpu().numpy()
-
-
-def unique_values(x: Tensor) -> np.ndarray:
-    """The sorted distinct values of all entries, 1-D. Cost: O(n d log(n d))."""
-    return torch.unique(x).cpu().numpy()
-
-
-def value_range(x: Tensor) -> tuple[float, float]:
-    """Smallest and largest of all entries. Cost: O(n d)."""
-    low, high = torch.aminmax(x)
-    return float(low), float(high)
-
-
 def _symbols(
     x: Tensor, edges: np.ndarray | None, low: float, step: float | None, bins: int | None
 ) -> Tensor:

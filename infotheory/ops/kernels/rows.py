@@ -17,7 +17,7 @@ from infotheory.ops.kernels.symbols import (
     with_more_bits,
 )
 
-__all__ = ["bincount", "row_codes", "unique_values", "value_range"]
+__all__ = ["row_codes"]
 
 _ALL_BITS = (1 << 64) - 1
 # Entries read at once: their symbols stay in the first cache.
@@ -77,21 +77,6 @@ def row_codes(
     if x.shape[1] == 1:
         return _column_codes(x, reading)
     return _hashed_codes(x, reading, _ALL_BITS)
-
-
-def bincount(codes: np.ndarray, m: int) -> np.ndarray:
-    """How often each of the codes 0..m-1 occurs: int64, shape (m,). Cost: O(n + m)."""
-    return np.bincount(codes, minlength=m)
-
-
-def unique_values(x: np.ndarray) -> np.ndarray:
-    """The sorted distinct values of all entries, 1-D. Cost: O(n d log(n d))."""
-    return np.unique(x)
-
-
-def value_range(x: np.ndarray) -> tuple[float, float]:
-    """Smallest and largest of all entries. Cost: O(n d)."""
-    return float(x.min()), float(x.max())
 
 
 def _column_codes(x: np.ndarray, reading: Reading) -> tuple[np.ndarray, int]:
